@@ -1,0 +1,190 @@
+"""One typed settings tree, from ``seawall.toml``, ``SEAWALL_*`` and flags, in rising priority.
+
+The only module that reads the environment. Every fault is reported at once, with its key.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from control.triton.address import parse_address
+
+_ENV_PREFIX = "SEAWALL_"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message lists every fault."""
+
+
+def _check_address(text: str) -> str:
+    if text:
+        parse_address(text)
+    return text
+
+
+def _check_listen(text: str) -> str:
+    if parse_address(text).unix_path:
+        message = f"'{text}' is not host:port"
+        raise ValueError(message)
+    return text
+
+
+UpstreamUrl = Annotated[str, AfterValidator(_check_address)]
+ListenAddress = Annotated[str, AfterValidator(_check_listen)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class GatewaySettings(_Section):
+    """The data plane."""
+
+    http: ListenAddress = "127.0.0.1:8000"
+    """Where clients reach the KServe v2 HTTP endpoints."""
+    workers: int = Field(1, ge=1, le=64)
+    """Gateway processes that share the address."""
+    express_lane: bool = True
+    """Hand inference routes straight to the pipeline; off sends everything through Flask."""
+    flask_threads: int = Field(16, ge=1, le=256)
+    """Threads for everything that is not on the express lane."""
+    timeout_s: float = Field(60.0, gt=0.0, le=86_400.0)
+    """Seconds an inference may take in Triton before it is answered with 504."""
+    hold_timeout_s: float = Field(30.0, ge=0.0, le=3600.0)
+    """Seconds a request waits for a Triton that has died before it is answered with 503."""
+    max_held: int = Field(1024, ge=0, le=1_000_000)
+    """Requests that may wait for a dead Triton at once, per worker."""
+    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024, le=2**31)
+    """Largest request body, before and after decompression."""
+    max_json_bytes: int = Field(8 * 1024 * 1024, ge=1024, le=2**30)
+    """Largest JSON part of a request; larger tensors travel in the binary form."""
+    max_connections: int = Field(4096, ge=1, le=1_000_000)
+    """Open client connections per worker."""
+    stall_timeout_s: float = Field(10.0, gt=0.0, le=3600.0)
+    """Seconds without a byte after which an unfinished request is given up (less in a crowd)."""
+    drain_timeout_s: float = Field(20.0, ge=0.0, le=3600.0)
+    """Seconds that requests under way get to finish when Seawall ends."""
+
+
+class MetricsSettings(_Section):
+    """The Prometheus endpoint."""
+
+    http: ListenAddress = "127.0.0.1:8002"
+    """Where ``/metrics`` is: Seawall's series, with Triton's own behind them."""
+
+
+class AdminSettings(_Section):
+    """The control plane's HTTP side."""
+
+    http: ListenAddress = "127.0.0.1:8080"
+    """Where the admin API is."""
+
+
+class TritonSettings(_Section):
+    """The tritonserver behind Seawall."""
+
+    repository: Path = Path("model_repository")
+    """Model repository of the embedded tritonserver."""
+    http_url: UpstreamUrl = ""
+    """HTTP address of an external Triton (unix:/path, host:port); empty starts the embedded one."""
+    grpc_url: UpstreamUrl = ""
+    """gRPC address of an external Triton; empty manages it over HTTP."""
+    metrics_url: UpstreamUrl = ""
+    """Metrics address of an external Triton; empty leaves its series out."""
+    start_timeout_s: float = Field(120.0, gt=0.0, le=86_400.0)
+    """Seconds the embedded tritonserver may take to load its models before a start has failed."""
+    exit_timeout_s: int = Field(10, ge=1, le=3600)
+    """Seconds the embedded tritonserver may take to end before it is killed."""
+
+
+class StateSettings(_Section):
+    """Where Seawall keeps what outlives a process."""
+
+    dir: Path = Path("var")
+    """State directory."""
+
+
+class WeightsSettings(_Section):
+    """Weights of the example models."""
+
+    cache_dir: Path | None = None
+    """Where fetched weights are kept; empty is the user's cache directory."""
+
+
+class LogSettings(_Section):
+    """Logs, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """JSON lines, readable lines, or readable on a terminal only."""
+    access: Literal["all", "failures", "none"] = "failures"
+    """Which inference requests get a log line."""
+
+
+class Settings(_Section):
+    """All settings."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    admin: AdminSettings = AdminSettings()
+    triton: TritonSettings = TritonSettings()
+    state: StateSettings = StateSettings()
+    weights: WeightsSettings = WeightsSettings()
+    log: LogSettings = LogSettings()
+
+
+def load_settings(
+    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """Merge file, environment and flags (``section.key`` names); raises ConfigError."""
+    faults: list[str] = []
+    tree = _read_file(file) if file is not None else {}
+    for name, text in environ.items():
+        if name.startswith(_ENV_PREFIX):
+            _put_environment(tree, name, text, faults)
+    for dotted, value in (flags or {}).items():
+        if value is not None:
+            section, key = dotted.split(".")
+            tree.setdefault(section, {})[key] = value
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        faults += [_describe(fault) for fault in error.errors()]
+    if faults:
+        raise ConfigError("configuration cannot be used:\n" + "\n".join(f"  {f}" for f in faults))
+    return settings
+
+
+def environment_name(section: str, key: str) -> str:
+    """Give the environment variable of a setting."""
+    return f"{_ENV_PREFIX}{section}_{key}".upper()
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        message = f"configuration file '{file}' cannot be read: {error.strerror}"
+        raise ConfigError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"configuration file '{file}' is not TOML: {error}"
+        raise ConfigError(message) from error
+
+
+def _put_environment(tree: dict[str, Any], name: str, text: str, faults: list[str]) -> None:
+    for section, field in Settings.model_fields.items():
+        known = field.annotation.model_fields if field.annotation else {}
+        for key in known:
+            if environment_name(section, key) == name:
+                tree.setdefault(section, {})[key] = text
+                return
+    faults.append(f"{name}: no such setting")
+
+
+def _describe(fault: Any) -> str:  # noqa: ANN401 - pydantic's own record of a fault
+    key = ".".join(str(part) for part in fault["loc"])
+    return f"{key}: {fault['msg']} (got {fault['input']!r})"

@@ -1,0 +1,1 @@
+"""Control plane: reads Triton, publishes snapshots, serves the admin API."""

@@ -1,0 +1,85 @@
+"""The immutable view of Triton that a gateway decides by, and the choice of a version in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from control.core.contract import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One version of a model: ``loaded`` in Triton's eyes, ``ready`` only if it can also answer.
+
+    ``reason`` says why it is not ready.
+
+    ``metadata_json`` and ``config_json`` are Triton's own documents, answered as they are.
+    """
+
+    model: str
+    version: int
+    loaded: bool
+    ready: bool
+    reason: str
+    contract: Contract
+    metadata_json: bytes
+    config_json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """All known versions of one model, by number."""
+
+    name: str
+    versions: Mapping[int, VersionView]
+
+    @property
+    def default(self) -> VersionView | None:
+        """The version that an unpinned request goes to: the newest ready one, as in Triton."""
+        ready = [view for view in self.versions.values() if view.ready]
+        return max(ready, key=lambda view: view.version, default=None)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether Triton has loaded any version; a model that never loaded is nobody's loss."""
+        return any(view.loaded for view in self.versions.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a gateway knows at one revision; replaced whole, never changed."""
+
+    revision: int = 0
+    models: Mapping[str, ModelView] = field(default_factory=dict)
+    server_json: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why no version can take the request."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The version exists but cannot serve now."""
+
+    message: str
+
+
+def choose_version(
+    snapshot: Snapshot, model: str, version: int | None
+) -> VersionView | Missing | NotReady:
+    """Choose the pinned version, or the newest ready one where the client pinned none."""
+    view = snapshot.models.get(model)
+    if view is None:
+        return Missing(f"Request for unknown model: '{model}' is not found")
+    if version is None:
+        default = view.default
+        return default or NotReady(f"model '{model}' has no ready version")
+    pinned = view.versions.get(version)
+    if pinned is None:
+        return Missing(f"Request for unknown model: '{model}' version {version} is not found")
+    if not pinned.ready:
+        return NotReady(f"model '{model}' version {version} is not ready")
+    return pinned

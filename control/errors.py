@@ -1,0 +1,119 @@
+"""Refusals and failures, named after what the caller can do about them.
+
+Only the outer layers raise these: ``control.core`` returns values instead.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from control.core.violations import Violation
+
+
+class ControlError(Exception):
+    """Root of every error that Seawall answers with."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        violations: Sequence[Violation] = (),
+        retry_after_s: int | None = None,
+        status: int | None = None,
+    ) -> None:
+        """Keep the sentence, the violations and when to try again.
+
+        ``status`` refines the class's own status where HTTP has a more exact one
+        (431 for headers that are too large, say); the code stays the class's.
+        """
+        super().__init__(message)
+        self.message = message
+        self.violations = tuple(violations)
+        self.retry_after_s = retry_after_s
+        self.http_status = self.status if status is None else status
+
+
+class MalformedRequest(ControlError):
+    """The bytes are not a request: mend them."""
+
+    status, code = 400, "malformed_request"
+
+
+class Forbidden(ControlError):
+    """The endpoint exists in Triton but is not open through Seawall."""
+
+    status, code = 403, "forbidden"
+
+
+class ModelNotFound(ControlError):
+    """No such model, or no such version of it."""
+
+    status, code = 404, "model_not_found"
+
+
+class EndpointNotFound(ControlError):
+    """No such endpoint."""
+
+    status, code = 404, "not_found"
+
+
+class MethodNotAllowed(ControlError):
+    """The endpoint exists, but not for this method."""
+
+    status, code = 405, "method_not_allowed"
+
+
+class RequestTimeout(ControlError):
+    """The request came in too slowly."""
+
+    status, code = 408, "request_timeout"
+
+
+class TooLarge(ControlError):
+    """The request exceeds a size limit: send less."""
+
+    status, code = 413, "too_large"
+
+
+class ContractViolated(ControlError):
+    """The request is well formed but breaks the model's contract."""
+
+    status, code = 422, "contract_violation"
+
+
+class ModelFailed(ControlError):
+    """The model's own code raised on this request."""
+
+    status, code = 500, "model_failed"
+
+
+class NotSupported(ControlError):
+    """Seawall does not offer this for this model."""
+
+    status, code = 501, "not_supported"
+
+
+class BadUpstreamAnswer(ControlError):
+    """Triton answered, but not what the model's config promises."""
+
+    status, code = 502, "bad_upstream_answer"
+
+
+class Overloaded(ControlError):
+    """No capacity now: try again after the given time."""
+
+    status, code = 503, "overloaded"
+
+
+class UpstreamUnavailable(ControlError):
+    """Triton, or this model in it, cannot answer now: try again after the given time."""
+
+    status, code = 503, "upstream_unavailable"
+
+
+class DeadlineExceeded(ControlError):
+    """No answer within the request's time."""
+
+    status, code = 504, "deadline_exceeded"

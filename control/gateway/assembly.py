@@ -1,0 +1,65 @@
+"""Puts a gateway together from its settings: the composition root of the data plane."""
+
+from prometheus_client import CollectorRegistry
+
+from control.config import Settings
+from control.gateway.observe import Observer
+from control.gateway.pipeline import Pipeline, PipelineLimits
+from control.gateway.snapshots import SnapshotHolder
+from control.gateway.triton_calls import TritonCalls
+from control.gateway.upstream_gate import HoldLimits
+from control.link.subscriber import SnapshotSubscriber
+from control.observability.metrics import GatewayMetrics
+from control.runtime import RuntimePaths
+from control.triton.address import parse_address
+from control.triton.upstream import Upstream
+
+
+class Gateway:
+    """The parts of one gateway. Make it on its event loop."""
+
+    def __init__(self, settings: Settings, paths: RuntimePaths) -> None:
+        """Build all parts; nothing runs yet."""
+        limits = settings.gateway
+        self.registry = CollectorRegistry()
+        self.metrics = GatewayMetrics(self.registry)
+        self.snapshots = SnapshotHolder()
+        self.triton = TritonCalls(
+            Upstream(parse_address(settings.triton.http_url)),
+            self.snapshots,
+            self.metrics,
+            hold=HoldLimits(max_held=limits.max_held, timeout_s=limits.hold_timeout_s),
+            timeout_s=limits.timeout_s,
+        )
+        self.observer = Observer(self.metrics, settings.log.access)
+        self.pipeline = Pipeline(
+            self.snapshots,
+            self.triton,
+            self.observer,
+            PipelineLimits(
+                max_body_bytes=limits.max_body_bytes,
+                max_json_bytes=limits.max_json_bytes,
+                first_snapshot_timeout_s=limits.hold_timeout_s,
+            ),
+        )
+        self.subscriber = SnapshotSubscriber(
+            paths.link_socket, paths.kept_snapshot, self.snapshots.accept
+        )
+
+    def start(self) -> None:
+        """Begin to look for Triton, with the last snapshot that a controller left."""
+        self.triton.gate.close("starting")
+        self.subscriber.load_kept()
+
+    def is_ready(self) -> bool:
+        """Whether Triton takes calls and every model that it has loaded can answer."""
+        loaded = [model for model in self.snapshots.current.models.values() if model.loaded]
+        return (
+            bool(loaded)
+            and self.triton.gate.is_open
+            and all(self.snapshots.is_ready(model.name, None) for model in loaded)
+        )
+
+    def is_model_ready(self, model: str, version: int | None) -> bool:
+        """Whether a request for this version (None: the newest) would get an answer now."""
+        return self.triton.gate.is_open and self.snapshots.is_ready(model, version)

@@ -1,0 +1,1 @@
+"""Between bytes and tensors: KServe v2 JSON and binary, /generate, compression."""

@@ -1,0 +1,75 @@
+"""The data plane's URL map: every Triton HTTP endpoint that Seawall serves or refuses."""
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from control.errors import (
+    ControlError,
+    EndpointNotFound,
+    Forbidden,
+    MethodNotAllowed,
+)
+from control.gateway.assembly import Gateway
+from control.gateway.bridge import Bridge
+from control.gateway.infer_views import register_infer_views
+from control.gateway.metadata_views import register_metadata_views
+from control.gateway.responses import to_response
+from control.http.error_reply import error_reply, new_request_id
+from control.observability.logs import get_logger
+
+_log = get_logger("flask")
+
+_FORBIDDEN = (
+    "/v2/repository/models/<model>/load",
+    "/v2/repository/models/<model>/unload",
+    "/v2/systemsharedmemory/<path:_rest>",
+    "/v2/cudasharedmemory/<path:_rest>",
+    "/v2/logging",
+    "/v2/trace/setting",
+    "/v2/models/<model>/trace/setting",
+)
+
+
+def create_app(gateway: Gateway, bridge: Bridge) -> Flask:
+    """Build the application over a running gateway; views reach its event loop by ``bridge``."""
+    app = Flask("seawall", static_folder=None)
+    app.url_map.strict_slashes = False
+    register_metadata_views(app, gateway, bridge)
+    register_infer_views(app, gateway, bridge)
+    for rule in _FORBIDDEN:
+        app.add_url_rule(rule, f"forbidden {rule}", _forbidden, methods=["GET", "POST"])
+    app.register_error_handler(ControlError, _answer_control_error)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(Exception, _answer_failure)
+    return app
+
+
+def _forbidden(**_parts: str) -> Response:
+    message = "this endpoint changes the server or its memory, and is not open through Seawall"
+    raise Forbidden(message)
+
+
+def _answer_control_error(error: ControlError) -> Response:
+    return to_response(error_reply(error, _request_id()))
+
+
+def _answer_http_error(error: HTTPException) -> Response:
+    ours: ControlError
+    match error.code:
+        case 404:
+            ours = EndpointNotFound("no such endpoint")
+        case 405:
+            ours = MethodNotAllowed(f"{request.method} is not allowed here")
+        case _:
+            ours = ControlError(error.description or error.name, status=error.code)
+    return _answer_control_error(ours)
+
+
+def _answer_failure(error: Exception) -> Response:
+    _log.error("unforeseen_failure", path=request.path[:256], exc_info=error)
+    return _answer_control_error(ControlError("Seawall failed on this request"))
+
+
+def _request_id() -> str:
+    given = request.headers.get("x-request-id", "")
+    return given if given.isascii() and given.isprintable() and given else new_request_id()

@@ -1,0 +1,120 @@
+"""What is recorded of every inference request: counters, latency, and a log line."""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from control.core.snapshot import VersionView
+from control.errors import ControlError
+from control.http.error_reply import error_reply, new_request_id
+from control.http.messages import Headers, Reply
+from control.observability.logs import get_logger
+from control.observability.metrics import GatewayMetrics
+
+AccessLog = Literal["all", "failures", "none"]
+
+#: A client's own id is kept where it can stand in a header and a log line as it is.
+_GOOD_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+_OK: Final = "ok"
+_SERVER_ERROR: Final = 500
+_GAUGE_INTERVAL_S: Final = 0.25
+
+_log = get_logger("request")
+
+
+@dataclass(slots=True)
+class Observation:
+    """The notes on one request while it is under way; times are of the monotonic clock."""
+
+    request_id: str
+    model: str
+    body_bytes: int
+    started_s: float
+    view: VersionView | None = None
+    routed_s: float = 0.0
+    answered_s: float = 0.0
+    outcome: str = _OK
+    error: ControlError | None = field(default=None)
+
+    def routed(self, view: VersionView) -> None:
+        """Note the version that takes the request."""
+        self.view = view
+        self.routed_s = time.perf_counter()
+
+    def answered(self) -> None:
+        """Note that Triton has answered."""
+        self.answered_s = time.perf_counter()
+
+
+class Observer:
+    """Turns observations into series and log lines."""
+
+    def __init__(self, metrics: GatewayMetrics, access_log: AccessLog) -> None:
+        """Count in ``metrics``; log all requests, only failures, or none."""
+        self._metrics = metrics
+        self._access_log = access_log
+        self._in_flight = 0
+
+    async def publish_gauges(self) -> None:
+        """Write the gauges now and then, for ever: cheaper than twice a request."""
+        while True:
+            self._metrics.in_flight.set(self._in_flight)
+            await asyncio.sleep(_GAUGE_INTERVAL_S)
+
+    def start(self, model: str, headers: Headers, body_bytes: int) -> Observation:
+        """Begin the notes on a request."""
+        self._in_flight += 1
+        given = headers.get(b"x-request-id")
+        good = given is not None and _GOOD_ID.fullmatch(given)
+        request_id = given.decode("ascii") if given and good else new_request_id()
+        return Observation(request_id, model, body_bytes, time.perf_counter())
+
+    def reply_to_failure(self, seen: Observation, error: Exception) -> Reply:
+        """Give the reply to whatever ended the request; what nobody foresaw is logged whole."""
+        if not isinstance(error, ControlError):
+            _log.error("unforeseen_failure", request_id=seen.request_id, exc_info=error)
+            error = ControlError("Seawall failed on this request")
+        seen.outcome = error.code
+        seen.error = error
+        return error_reply(error, seen.request_id)
+
+    def client_gone(self, seen: Observation) -> None:
+        """Count a request whose client left before the answer."""
+        self._in_flight -= 1
+        version = str(seen.view.version) if seen.view else ""
+        model = seen.model if seen.view else ""
+        self._metrics.observe_for(model, version).outcome("client_gone").inc()
+
+    def finish(self, seen: Observation, reply: Reply) -> None:
+        """Count and log a request whose reply is ready."""
+        self._in_flight -= 1
+        now_s = time.perf_counter()
+        # A name that exists nowhere must not become a label: clients could invent millions.
+        known = seen.view is not None
+        model, version = (seen.model, str(seen.view.version)) if seen.view else ("", "")
+        series = self._metrics.observe_for(model, version)
+        series.outcome(seen.outcome).inc()
+        if known:
+            series.request_bytes.inc(seen.body_bytes)
+            series.duration.observe(now_s - seen.started_s)
+            if seen.answered_s:
+                series.upstream.observe(seen.answered_s - seen.routed_s)
+        failed = seen.error is not None
+        if self._access_log == "all" or (failed and self._access_log == "failures"):
+            self._write_line(seen, reply.status, now_s)
+
+    def _write_line(self, seen: Observation, status: int, now_s: float) -> None:
+        write = _log.warning if status >= _SERVER_ERROR else _log.info
+        write(
+            "request",
+            request_id=seen.request_id,
+            model=seen.model[:256],
+            version=seen.view.version if seen.view else None,
+            status=status,
+            outcome=seen.outcome,
+            reason=seen.error.message if seen.error else None,
+            bytes=seen.body_bytes,
+            duration_ms=round((now_s - seen.started_s) * 1000, 3),
+        )

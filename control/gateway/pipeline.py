@@ -1,0 +1,185 @@
+"""The path of one inference request, stage by stage. Read this file first.
+
+receive    ``control.http``: bytes under limits, before anything here runs
+decode     JSON, binary or /generate to tensors              ``codec``
+check      the request against the version's contract         ``control.core.contract``
+route      the pinned version, or the newest ready one        ``snapshots``
+call       Triton, in binary form, version pinned             ``triton_calls``
+check      the answer against the same contract
+encode     in the form that the client asked for              ``codec``
+observe    always: counters, latency, the log line            ``observe``
+
+The contract belongs to a version, so the version is looked up before decoding. The stages that
+design has between these (identify, quarantine, admit, reuse, break, fall back) are not built yet;
+each will be one call in ``_answer`` at its place.
+"""
+
+import asyncio
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from control.core.contract import check_answer, check_request
+from control.core.datatypes import BYTES
+from control.core.snapshot import VersionView
+from control.core.tensors import Buffer, InferRequest, element_count
+from control.errors import BadUpstreamAnswer, ContractViolated, MalformedRequest, NotSupported
+from control.gateway.codec.compression import choose_encoding, compress, decompress
+from control.gateway.codec.elements import walk_bytes
+from control.gateway.codec.generate import decode_generate, encode_generate, generate_reply
+from control.gateway.codec.infer_answer import encode_infer
+from control.gateway.codec.infer_request import decode_infer, decode_raw
+from control.gateway.codec.triton_form import Answer, decode_from_triton, encode_for_triton
+from control.gateway.observe import Observation, Observer
+from control.gateway.snapshots import SnapshotHolder
+from control.gateway.triton_calls import TritonCalls
+from control.http.messages import Headers, Reply
+
+_RAW: Final = b"0"
+_WALK_SLICE: Final = 4096
+
+
+class Form(enum.Enum):
+    """The endpoint that a request came to."""
+
+    INFER = "infer"
+    GENERATE = "generate"
+    GENERATE_STREAM = "generate_stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the path names: a model, maybe a version of it, and the endpoint."""
+
+    model: str
+    version: int | None
+    form: Form = Form.INFER
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineLimits:
+    """Sizes beyond which the pipeline refuses."""
+
+    max_body_bytes: int = 64 * 1024 * 1024
+    max_json_bytes: int = 8 * 1024 * 1024
+    first_snapshot_timeout_s: float = 30.0
+
+
+class Pipeline:
+    """Guards inference requests. One per gateway; all calls on its event loop."""
+
+    def __init__(
+        self,
+        snapshots: SnapshotHolder,
+        triton: TritonCalls,
+        observer: Observer,
+        limits: PipelineLimits,
+    ) -> None:
+        """Decide by ``snapshots``, call through ``triton``, report to ``observer``."""
+        self._snapshots = snapshots
+        self._triton = triton
+        self._observer = observer
+        self._limits = limits
+
+    async def infer(self, target: Target, headers: Headers, body: Buffer) -> Reply:
+        """Answer one request, whatever comes: refusals are replies too."""
+        seen = self._observer.start(target.model, headers, len(body))
+        try:
+            reply = await self._answer(seen, target, headers, body)
+        except asyncio.CancelledError:
+            self._observer.client_gone(seen)
+            raise
+        except Exception as error:  # noqa: BLE001 - outermost edge: a client gets an answer always
+            reply = self._observer.reply_to_failure(seen, error)
+        self._observer.finish(seen, reply)
+        return reply
+
+    async def _answer(
+        self, seen: Observation, target: Target, headers: Headers, body: Buffer
+    ) -> Reply:
+        if not self._snapshots.filled:
+            await self._snapshots.wait_first(self._limits.first_snapshot_timeout_s)
+        view = self._snapshots.choose(target.model, target.version)
+        seen.routed(view)
+        request = await self._decode(view, target.form, headers, body)
+        violations = check_request(view.contract, request)
+        if violations:
+            places = ", ".join(f"{one.path} ({one.rule})" for one in violations)
+            message = f"request breaks the contract of model '{view.model}': {places}"
+            raise ContractViolated(message, violations=violations)
+        answer = await self._call(seen, view, request)
+        return await self._encode(seen, view, target.form, headers, request, answer)
+
+    async def _decode(
+        self, view: VersionView, form: Form, headers: Headers, body: Buffer
+    ) -> InferRequest:
+        if view.contract.decoupled:
+            message = f"model '{view.model}' is decoupled: it answers over gRPC streams only"
+            raise NotSupported(message)
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None:
+            body = await decompress(body, encoding, self._limits.max_body_bytes)
+        if form is not Form.INFER:
+            return decode_generate(body, view.contract, self._limits.max_json_bytes)
+        header_length = headers.get(b"inference-header-content-length")
+        if header_length == _RAW:
+            return decode_raw(body, view.contract)
+        request = decode_infer(body, header_length, self._limits.max_json_bytes)
+        for tensor in request.inputs:
+            if tensor.datatype == BYTES:
+                await _check_bytes_tensor(tensor.name, tensor.data, element_count(tensor.shape))
+        return request
+
+    async def _call(self, seen: Observation, view: VersionView, request: InferRequest) -> Answer:
+        header, data = encode_for_triton(request)
+        raw = await self._triton.infer(view, header, data)
+        seen.answered()
+        answer = decode_from_triton(raw.headers, raw.body)
+        violations = check_answer(view.contract, answer.tensors, request.outputs)
+        if violations:
+            places = ", ".join(f"{one.path} ({one.rule})" for one in violations)
+            message = f"model '{view.model}' version {view.version} answered wrongly: {places}"
+            raise BadUpstreamAnswer(message, violations=violations)
+        return answer
+
+    async def _encode(
+        self,
+        seen: Observation,
+        view: VersionView,
+        form: Form,
+        headers: Headers,
+        request: InferRequest,
+        answer: Answer,
+    ) -> Reply:
+        if form is Form.INFER:
+            reply = encode_infer(request, answer)
+        else:
+            stream = form is Form.GENERATE_STREAM
+            reply = generate_reply(encode_generate(answer), stream=stream)
+        added = [
+            (b"x-request-id", seen.request_id.encode()),
+            (b"seawall-model-version", b"%d" % view.version),
+            (b"seawall-track", b"stable"),
+        ]
+        encoding = choose_encoding(headers.get(b"accept-encoding"))
+        if encoding:
+            reply.body, encoding = await compress(reply.body, encoding)
+            if encoding:
+                added.append((b"Content-Encoding", encoding))
+        reply.headers = [*reply.headers, *added]
+        return reply
+
+
+async def _check_bytes_tensor(name: str, data: Buffer, count: int) -> None:
+    """Follow the length prefixes of a BYTES tensor, yielding to other requests now and then."""
+    position, walked = walk_bytes(data, 0, _WALK_SLICE)
+    while 0 <= position < len(data):
+        await asyncio.sleep(0)
+        position, steps = walk_bytes(data, position, _WALK_SLICE)
+        walked += steps
+    if position < 0:
+        message = f"inputs.{name}: a length prefix points past the end of the data"
+        raise MalformedRequest(message)
+    if walked != count:
+        message = f"inputs.{name}: shape needs {count} elements, the data holds {walked}"
+        raise MalformedRequest(message)

@@ -1,0 +1,82 @@
+"""A gateway worker: one process, one event loop, on sockets that the launcher has bound."""
+
+import argparse
+import asyncio
+import gc
+import signal
+
+import uvloop
+
+from control.child import ChildSetup, load_child_setup
+from control.core.reading import ReadPatience
+from control.gateway.assembly import Gateway
+from control.gateway.bridge import Bridge
+from control.gateway.flask_app import create_app
+from control.gateway.lanes import Lanes
+from control.gateway.metrics_endpoint import MetricsEndpoint
+from control.http.limits import HttpLimits
+from control.http.server import HttpServer
+from control.http.wsgi import WsgiLane
+from control.observability.logs import configure_logs, get_logger
+
+_log = get_logger("gateway")
+
+#: Rare full collections: a request makes no cycles, and a pause hits whoever is in flight.
+_GC_THRESHOLDS = (50_000, 50, 100)
+
+
+def main() -> None:
+    """Run one worker until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="seawall gateway")
+    parser.add_argument("--setup", required=True)
+    setup = load_child_setup(parser.parse_args().setup)
+    log = setup.settings.log
+    configure_logs("gateway", level=log.level, form=log.format)
+    gc.set_threshold(*_GC_THRESHOLDS)
+    uvloop.run(_serve(setup))
+
+
+async def _serve(setup: ChildSetup) -> None:
+    settings = setup.settings.gateway
+    gateway = Gateway(setup.settings, setup.paths)
+    flask = WsgiLane(
+        create_app(gateway, Bridge(asyncio.get_running_loop())), threads=settings.flask_threads
+    )
+    lanes = Lanes(gateway.pipeline, flask)
+    if settings.express_lane:
+        gateway.snapshots.on_change(lanes.learn_routes)
+    gateway.start()
+    limits = HttpLimits(
+        max_body_bytes=settings.max_body_bytes,
+        max_connections=settings.max_connections,
+        patience=ReadPatience(stall_timeout_s=settings.stall_timeout_s),
+    )
+    refused = gateway.metrics.refused_unread
+    server = HttpServer(lanes.handle, limits, lambda error: refused.labels(error.code).inc())
+    await server.listen(setup.socket("http"))
+    metrics = HttpServer(MetricsEndpoint(setup, gateway).handle, HttpLimits(max_body_bytes=1024))
+    await metrics.listen(setup.socket("metrics"))
+    background = [
+        asyncio.create_task(gateway.subscriber.run()),
+        asyncio.create_task(gateway.observer.publish_gauges()),
+    ]
+    gc.collect()
+    gc.freeze()
+    _log.info("listening", http=settings.http)
+    await _terminated()
+    await server.drain(settings.drain_timeout_s)
+    await metrics.drain(0.0)
+    for task in background:
+        task.cancel()
+    _log.info("drained")
+
+
+async def _terminated() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The HTTP/1.1 front that every Seawall process listens with."""

@@ -1,0 +1,29 @@
+"""The one form in which every refusal is answered over HTTP."""
+
+import json
+import secrets
+from dataclasses import asdict
+
+from control.errors import ControlError
+from control.http.messages import Reply
+
+
+def new_request_id() -> str:
+    """Make an id for a request whose client gave none."""
+    return secrets.token_hex(8)
+
+
+def error_reply(error: ControlError, request_id: str) -> Reply:
+    """Render the error as ``{"error", "code", "request_id", "violations"}``."""
+    document: dict[str, object] = {
+        "error": error.message,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.violations:
+        document["violations"] = [asdict(violation) for violation in error.violations]
+    headers = [(b"x-request-id", request_id.encode())]
+    if error.retry_after_s is not None:
+        headers.append((b"Retry-After", b"%d" % error.retry_after_s))
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return Reply(status=error.http_status, body=[body], headers=headers)

@@ -1,0 +1,47 @@
+"""Requests and replies as the front reads and writes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from control.core.tensors import Buffer
+
+Headers = Mapping[bytes, bytes]
+
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_STATUS_LINES = {
+    status: b"HTTP/1.1 %d %s\r\n" % (status, reason) for status, reason in _REASONS.items()
+}
+
+
+@dataclass(slots=True)
+class Request:
+    """One complete request. Header names are lower case; repeated ones are joined by a comma."""
+
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: Headers
+    body: Buffer
+    peer: str = ""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One complete answer. ``body`` is written part by part, never joined."""
+
+    status: int
+    body: Sequence[Buffer]
+    content_type: bytes = b"application/json"
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    def head(self, *, keep_alive: bool) -> bytes:
+        """Give the status line and headers, with the exact length of the body."""
+        length = sum(map(len, self.body))
+        lines = [
+            _STATUS_LINES[self.status],
+            b"Content-Type: %b\r\nContent-Length: %d\r\n" % (self.content_type, length),
+        ]
+        lines += [b"%b: %b\r\n" % header for header in self.headers]
+        lines.append(b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
+        return b"".join(lines)

@@ -1,0 +1,145 @@
+"""The embedded tritonserver as a child: prepared, watched while it starts, its log captured."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from control.config import TritonSettings
+from control.launcher.child import ChildPlan, Process
+from control.observability.logs import get_logger
+from control.runtime import RuntimePaths
+from control.triton.address import Address
+from control.triton.installation import assemble_backends, find_installation, server_environment
+from control.triton.repository import Inspection, inspect_repository
+from control.triton.server_command import ServerPlan, grpc_address, server_arguments
+from control.triton.shared_memory import remove_leaked_regions
+from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream
+
+_POLL_S: Final = 0.05
+_OK: Final = 200
+#: ``2026-11-22T15:24:43Z E 4575 server.cc:345] "text"``
+_SEVERITY: Final = re.compile(r"^\S+Z (?P<letter>[IWEF]) \d+ ")
+
+_log = get_logger("tritonserver")
+
+
+class EmbeddedTriton:
+    """Plans the child and tells the others where it listens."""
+
+    def __init__(self, settings: TritonSettings, paths: RuntimePaths, secret: str) -> None:
+        """Choose addresses; raises TritonNotInstalled, or FileNotFoundError for the repository."""
+        self._settings = settings
+        self._paths = paths
+        self._installation = find_installation()
+        self._secret = secret
+        self._metrics_port = _free_port()
+        self.inspection: Inspection = inspect_repository(settings.repository)
+
+    def addresses(self) -> TritonSettings:
+        """Give the settings with which gateways and controller reach this server."""
+        return self._settings.model_copy(
+            update={
+                "http_url": f"unix:{self._paths.triton_http}",
+                "grpc_url": grpc_address(self._paths.triton_grpc),
+                "metrics_url": f"127.0.0.1:{self._metrics_port}",
+            }
+        )
+
+    def child_plan(self) -> ChildPlan:
+        """Plan the process."""
+        assemble_backends(self._installation, self._paths.backends)
+        plan = ServerPlan(
+            repository=self._settings.repository.resolve(),
+            backends=self._paths.backends,
+            http_socket=self._paths.triton_http,
+            grpc_socket=self._paths.triton_grpc,
+            metrics_port=self._metrics_port,
+            admin_secret=self._secret,
+            shared_memory_prefix=self._paths.shared_memory_prefix,
+            exit_timeout_s=self._settings.exit_timeout_s,
+            models=self.inspection.loadable,
+        )
+        return ChildPlan(
+            name="tritonserver",
+            command=[str(self._installation.server), *server_arguments(plan)],
+            environment=server_environment(self._installation),
+            prepare=self._prepare,
+            attend=self._attend,
+            capture_output=True,
+        )
+
+    def clean_up(self) -> int:
+        """Remove what a dead server leaves; give the number of shared-memory regions."""
+        for left in self._paths.run.glob("triton-*.sock*"):
+            left.unlink(missing_ok=True)
+        return remove_leaked_regions(self._paths.shared_memory_prefix)
+
+    async def _prepare(self) -> None:
+        removed = await asyncio.to_thread(self.clean_up)
+        if removed:
+            _log.warning("leaked_shared_memory_removed", regions=removed)
+
+    async def _attend(self, process: Process) -> None:
+        _write_atomically(self._paths.triton_pid, str(process.pid))
+        reading = asyncio.create_task(_pass_log_on(process))
+        try:
+            await self._wait_until_live()
+            _log.info("live", pid=process.pid)
+            await reading
+        finally:
+            reading.cancel()
+
+    async def _wait_until_live(self) -> None:
+        upstream = Upstream(Address(unix_path=str(self._paths.triton_http)), max_idle=1)
+        async with asyncio.timeout(self._settings.start_timeout_s):
+            while True:
+                try:
+                    answer = await upstream.request("GET", "/v2/health/live")
+                except (ConnectRefused, ConnectionLost):
+                    await asyncio.sleep(_POLL_S)
+                    continue
+                if answer.status == _OK:
+                    upstream.close()
+                    return
+                await asyncio.sleep(_POLL_S)
+
+
+async def _pass_log_on(process: Process) -> None:
+    """Write each line that the server or a model prints as an event of our own log."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), process.stdout
+    )
+    writers: dict[str, Callable[..., object]] = {
+        "I": _log.debug,
+        "W": _log.warning,
+        "E": _log.error,
+        "F": _log.error,
+    }
+    while True:
+        try:
+            raw = await reader.readline()
+        except ValueError:
+            continue  # a line longer than the reader's limit: dropped
+        if not raw:
+            return
+        line = raw.decode(errors="replace").rstrip()
+        found = _SEVERITY.match(line)
+        letter = found["letter"] if found else "I"
+        if line:
+            writers[letter]("triton_log", line=line[:2000])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.replace(path)

@@ -1,0 +1,1 @@
+"""The local socket between controller and gateways: snapshots down, revision by revision."""

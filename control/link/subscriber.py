@@ -1,0 +1,63 @@
+"""The gateway's end: holds the newest snapshot and goes on with it when the controller is gone."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from control.core.snapshot import Snapshot
+from control.link.messages import decode_snapshot
+from control.link.publisher import FRAME
+from control.observability.logs import get_logger
+
+_RECONNECT_S: Final = 0.2
+_log = get_logger("link")
+
+
+class SnapshotSubscriber:
+    """Calls ``accept`` with every snapshot, in order of arrival."""
+
+    def __init__(
+        self, socket_path: Path, kept_at: Path, accept: Callable[[Snapshot], None]
+    ) -> None:
+        """Read from ``socket_path``; start from the file ``kept_at`` where there is one."""
+        self._socket_path = socket_path
+        self._kept_at = kept_at
+        self._accept = accept
+
+    def load_kept(self) -> None:
+        """Accept the last snapshot that a controller left, if it left one."""
+        try:
+            self._accept(decode_snapshot(self._kept_at.read_bytes()))
+        except FileNotFoundError:
+            return
+        except ValueError as error:
+            _log.warning("kept_snapshot_ignored", reason=str(error))
+
+    async def run(self) -> None:
+        """Follow the controller for ever; reconnect whenever the link breaks."""
+        connected = True
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(self._socket_path))
+            except OSError:
+                if connected:
+                    _log.warning("controller_gone", effect="going on with the last snapshot")
+                connected = False
+                await asyncio.sleep(_RECONNECT_S)
+                continue
+            if not connected:
+                _log.info("controller_back")
+            connected = True
+            try:
+                await self._follow(reader)
+            except (asyncio.IncompleteReadError, OSError, ValueError) as error:
+                _log.warning("link_broken", reason=str(error))
+            finally:
+                writer.close()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _follow(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
+            self._accept(decode_snapshot(await reader.readexactly(length)))

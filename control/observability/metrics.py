@@ -1,0 +1,107 @@
+"""Every series that Seawall exposes, declared once. Base units are in the names."""
+
+from collections.abc import Callable
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY_BUCKETS_S = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1),
+    *(0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+
+
+class GatewayMetrics:
+    """The data plane's series. Label sets are bounded: models and versions that exist, codes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Declare the series in ``registry``."""
+        self.requests = Counter(
+            "seawall_requests_total",
+            "Inference requests answered, by outcome: 'ok' or the error code.",
+            ["model", "version", "outcome"],
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "seawall_request_duration_seconds",
+            "Time from the whole request read to the answer written, seconds.",
+            ["model", "version"],
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.upstream_duration = Histogram(
+            "seawall_upstream_duration_seconds",
+            "Time that Triton took to answer, holding and replays included, seconds.",
+            ["model", "version"],
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.refused_unread = Counter(
+            "seawall_refused_unread_total",
+            "Requests refused before they were whole, by error code.",
+            ["code"],
+            registry=registry,
+        )
+        self.held = Gauge(
+            "seawall_held_requests",
+            "Requests that wait for Triton to come back.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "seawall_in_flight_requests",
+            "Inference requests being served, as of the last quarter of a second.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.upstream_up = Gauge(
+            "seawall_upstream_up",
+            "1 while Triton takes calls, else 0; the least of all gateway workers.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.replays = Counter(
+            "seawall_replays_total",
+            "Requests sent again because Triton died before it answered them.",
+            registry=registry,
+        )
+        self.request_bytes = Counter(
+            "seawall_request_body_bytes_total",
+            "Bytes of inference request bodies, as received.",
+            ["model", "version"],
+            registry=registry,
+        )
+        self.observe_for: Callable[[str, str], VersionSeries] = cache(self._series)
+
+    def _series(self, model: str, version: str) -> "VersionSeries":
+        return VersionSeries(self, model, version)
+
+
+class VersionSeries:
+    """The series of one model version, looked up once: label look-ups cost more than counting."""
+
+    __slots__ = (
+        "_metrics",
+        "_model",
+        "_outcomes",
+        "_version",
+        "duration",
+        "request_bytes",
+        "upstream",
+    )
+
+    def __init__(self, metrics: GatewayMetrics, model: str, version: str) -> None:
+        """Resolve the labels."""
+        self._metrics, self._model, self._version = metrics, model, version
+        self._outcomes: dict[str, Counter] = {}
+        self.duration = metrics.duration.labels(model, version)
+        self.upstream = metrics.upstream_duration.labels(model, version)
+        self.request_bytes = metrics.request_bytes.labels(model, version)
+
+    def outcome(self, code: str) -> Counter:
+        """Give the counter of one outcome."""
+        counter = self._outcomes.get(code)
+        if counter is None:
+            counter = self._metrics.requests.labels(self._model, self._version, code)
+            self._outcomes[code] = counter
+        return counter

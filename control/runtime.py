@@ -1,0 +1,62 @@
+"""Where the processes of one Seawall meet: paths under the state directory."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePaths:
+    """All paths of one running Seawall; ``run`` is only its owner's (mode 0700)."""
+
+    state: Path
+
+    @property
+    def run(self) -> Path:
+        """Sockets and files of the running processes."""
+        return self.state / "run"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the launcher: two Seawalls must not share a state directory."""
+        return self.state / "lock"
+
+    @property
+    def link_socket(self) -> Path:
+        """The controller's end of the link to the gateways."""
+        return self.run / "link.sock"
+
+    @property
+    def kept_snapshot(self) -> Path:
+        """The last snapshot, for gateways that start while the controller is gone."""
+        return self.run / "snapshot.msgpack"
+
+    @property
+    def triton_http(self) -> Path:
+        """Triton's HTTP socket."""
+        return self.run / "triton-http.sock"
+
+    @property
+    def triton_grpc(self) -> Path:
+        """Triton's gRPC socket, to whose name Triton adds a colon and a port."""
+        return self.run / "triton-grpc.sock"
+
+    @property
+    def triton_pid(self) -> Path:
+        """The process id of the embedded tritonserver."""
+        return self.run / "tritonserver.pid"
+
+    @property
+    def backends(self) -> Path:
+        """The backend directory that is put together for tritonserver."""
+        return self.run / "backends"
+
+    @property
+    def metrics(self) -> Path:
+        """The counters that gateway workers share."""
+        return self.run / "metrics"
+
+    @property
+    def shared_memory_prefix(self) -> str:
+        """How this Seawall's shared-memory regions are named, so that it removes only its own."""
+        return f"seawall_{sha256(str(self.state.resolve()).encode()).hexdigest()[:12]}_"

@@ -1,0 +1,80 @@
+"""The Python stub processes of a tritonserver, and which of them are dead.
+
+Triton's ready endpoints go on saying 200 for a model whose stub has died; the process table is the
+only early sign.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_STUB = "triton_python_backend_stub"
+_MODEL_ARGUMENT, _INSTANCE_FROM_END = 1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """One live or dead stub. ``version`` is 0 where it is not known."""
+
+    pid: int
+    model: str
+    version: int
+    dead: bool
+
+
+class StubWatch:
+    """Remembers who a stub was, since a dead process has no command line any more."""
+
+    def __init__(self) -> None:
+        """Know nobody yet."""
+        self._known: dict[int, tuple[str, int]] = {}
+
+    def scan(self, server_pid: int) -> list[Stub]:
+        """List the stubs of a server; reads /proc only."""
+        stubs = []
+        children = _children(server_pid)
+        for pid in children:
+            dead = _is_zombie(pid)
+            if dead is None:
+                continue  # gone between two looks: unloaded, not crashed
+            if not dead:
+                identity = _from_command_line(pid)
+                if identity is not None:
+                    self._known[pid] = identity
+            if pid in self._known:
+                model, version = self._known[pid]
+                stubs.append(Stub(pid, model, version, dead))
+        self._known = {pid: who for pid, who in self._known.items() if pid in children}
+        return stubs
+
+
+def _children(pid: int) -> set[int]:
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children.update(map(int, task.read_text().split()))
+        except OSError:
+            continue  # the thread has ended
+    return children
+
+
+def _is_zombie(pid: int) -> bool | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
+def _from_command_line(pid: int) -> tuple[str, int] | None:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    arguments = [one for one in arguments if one]
+    if not arguments or not arguments[0].endswith(_STUB):
+        return None
+    # An instance is named <model>_<group>_<number>; its code is <model>/<version>/model.py.
+    model = arguments[_INSTANCE_FROM_END].rsplit("_", 2)[0]
+    folder = Path(arguments[_MODEL_ARGUMENT]).parent
+    version = int(folder.name) if folder.name.isdigit() else 0
+    return model, version
