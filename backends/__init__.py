@@ -1,0 +1,1 @@
+"""Backends that Triton loads; `guarded` runs the example models and yours."""

@@ -1,0 +1,28 @@
+"""Sentiment, version 1: logistic regression on MiniLM vectors, trained on product reviews."""
+
+import torch
+from safetensors.torch import load_file
+
+from backends.guarded import Context, Tensors
+from backends.guarded.encoders.minilm import MiniLM
+from backends.guarded.encoders.polarity import polarity_answer
+from backends.guarded.text import decode_text
+
+
+class Model:
+    """Frozen encoder and a linear head of 385 numbers."""
+
+    def __init__(self, context: Context) -> None:
+        self._encoder = MiniLM(context.version_dir / "weights", context.device)
+        self._head = load_file(context.version_dir / "head.safetensors", device=context.device)
+
+    @torch.inference_mode()
+    def compute(self, inputs: Tensors) -> Tensors:
+        """TEXT to LABEL and SCORE."""
+        vectors = self._encoder.embed(decode_text(inputs["TEXT"], "TEXT"))
+        logits = torch.nn.functional.linear(vectors, self._head["weight"], self._head["bias"])
+        return polarity_answer(torch.sigmoid(logits).flatten().cpu().numpy())
+
+    def count_tokens(self, inputs: Tensors) -> int:
+        """Tokens that the encoder reads."""
+        return self._encoder.count_tokens(decode_text(inputs["TEXT"], "TEXT"))

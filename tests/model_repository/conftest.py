@@ -1,0 +1,7 @@
+import pytest
+from golden_requests import Models
+
+
+@pytest.fixture(scope="session")
+def models() -> Models:
+    return Models()

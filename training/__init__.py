@@ -1,0 +1,1 @@
+"""How the committed weights of the example models were made."""
