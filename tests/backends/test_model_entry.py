@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_triton import Request, Tensor, make_module, series
+from tests.backends.fake_triton import Request, Tensor, make_module, series
 
 COMPUTE = """
 from backends.guarded import InputError

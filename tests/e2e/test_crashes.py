@@ -1,6 +1,7 @@
 """Killing Seawall's processes under load, with the real Triton."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -94,8 +95,7 @@ def test_a_model_whose_process_died_is_not_ready(stack):
 
 
 def _command(pid: int) -> bytes:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read()
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _controller_is_back(stack: Stack, killed: int) -> bool:

@@ -1,5 +1,5 @@
 import pytest
-from golden_requests import Models
+from tests.model_repository.golden_requests import Models
 
 
 @pytest.fixture(scope="session")

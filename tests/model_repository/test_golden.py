@@ -1,5 +1,5 @@
 import pytest
-from golden_requests import Golden, Models, column, fits, goldens, versions
+from tests.model_repository.golden_requests import Golden, Models, column, fits, goldens, versions
 
 from backends.guarded import InputError
 from backends.guarded.signature import parse_signature

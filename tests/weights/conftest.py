@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
-from index_server import Index, serve
+from tests.weights.index_server import Index, serve
 
 
 @pytest.fixture

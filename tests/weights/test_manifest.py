@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from index_server import Index, entry
+from tests.weights.index_server import Index, entry
 
 from control.weights.errors import WeightsError
 from control.weights.manifest import read_manifest, read_repository
