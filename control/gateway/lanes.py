@@ -1,14 +1,9 @@
 """Which lane a request takes: known inference routes go express, everything else to Flask."""
 
 from control.core.snapshot import Snapshot
-from control.errors import ControlError
 from control.gateway.pipeline import Form, Pipeline, Target
-from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
 from control.http.wsgi import WsgiLane
-from control.observability.logs import get_logger
-
-_log = get_logger("lanes")
 
 
 class Lanes:
@@ -37,8 +32,4 @@ class Lanes:
         target = self._express.get(request.path)
         if target is not None and request.method == b"POST":
             return await self._pipeline.infer(target, request.headers, request.body)
-        try:
-            return await self._flask.handle(request)
-        except Exception as error:  # noqa: BLE001 - outermost edge of the server
-            _log.error("unforeseen_failure", exc_info=error)
-            return error_reply(ControlError("Seawall failed on this request"), new_request_id())
+        return await self._flask.handle(request)

@@ -39,7 +39,7 @@ class Reply:
         """Give the status line and headers, with the exact length of the body."""
         length = sum(map(len, self.body))
         lines = [
-            _STATUS_LINES[self.status],
+            _STATUS_LINES.get(self.status) or b"HTTP/1.1 %d \r\n" % self.status,
             b"Content-Type: %b\r\nContent-Length: %d\r\n" % (self.content_type, length),
         ]
         lines += [b"%b: %b\r\n" % header for header in self.headers]
