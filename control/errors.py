@@ -34,6 +34,21 @@ class ControlError(Exception):
         self.retry_after_s = retry_after_s
         self.http_status = self.status if status is None else status
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way between processes with all that it says."""
+        facts = (self.message, self.violations, self.retry_after_s, self.http_status)
+        return _rebuild, (type(self), *facts)
+
+
+def _rebuild(
+    kind: type[ControlError],
+    message: str,
+    violations: Sequence[Violation],
+    retry_after_s: int | None,
+    status: int,
+) -> ControlError:
+    return kind(message, violations=violations, retry_after_s=retry_after_s, status=status)
+
 
 class MalformedRequest(ControlError):
     """The bytes are not a request: mend them."""

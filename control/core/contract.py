@@ -3,21 +3,28 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from control.core.datatypes import datatype_of_config
+from control.core.datatypes import BYTES, DATATYPES, datatype_of_config
 from control.core.tensors import AnswerTensor, InferRequest, RequestedOutput
 from control.core.violations import Violation
 
 ANY_SIZE = -1
 
+#: What Triton sorts into classes; it dies of a division by zero where the datatype has no size.
+_CLASSIFIABLE = frozenset(DATATYPES) - {"BOOL", "FP16", "BF16", BYTES}
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output; ``dims`` are without the batch dimension, -1 is any size."""
+    """One input or output; ``dims`` are without the batch dimension, -1 is any size.
+
+    ``labelled`` outputs have a file of class names in Triton.
+    """
 
     name: str
     datatype: str
     dims: tuple[int, ...]
     optional: bool = False
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +95,14 @@ def check_request(contract: Contract, request: InferRequest) -> list[Violation]:
 
 
 def check_answer(
-    contract: Contract, answer: Sequence[AnswerTensor], requested: Sequence[RequestedOutput]
+    contract: Contract, answer: Sequence[AnswerTensor], request: InferRequest
 ) -> list[Violation]:
-    """List what is wrong with Triton's answer: missing, unknown, mistyped or misshapen outputs."""
+    """List what is wrong with Triton's answer: missing, unknown, mistyped or misshapen outputs.
+
+    ``request`` is the one that was answered, and keeps its contract.
+    """
     violations: list[Violation] = []
-    classified = {output.name for output in requested if output.classification}
+    classified = {output.name for output in request.outputs if output.classification}
     seen = set()
     for tensor in answer:
         seen.add(tensor.name)
@@ -110,9 +120,12 @@ def check_answer(
             )
         else:
             breach = _shape_breach(contract, spec, tensor.shape, f"{path}.shape")
+            batch = request.inputs[0].shape[0] if contract.max_batch_size else 0
             if breach is not None:
                 violations.append(breach)
-    wanted = {output.name for output in requested} or set(contract.outputs)
+            elif contract.max_batch_size and tensor.shape[0] != batch:
+                violations.append(Violation(f"{path}.shape", "same_batch", batch, tensor.shape[0]))
+    wanted = {output.name for output in request.outputs} or set(contract.outputs)
     violations.extend(
         Violation(f"outputs.{name}", "missing_output", name, "nothing")
         for name in sorted(wanted - seen)
@@ -151,8 +164,19 @@ def _requested_output_breaches(
             violations.append(Violation(path, "unknown_output", known, output.name))
         elif output.name in seen:
             violations.append(Violation(path, "duplicate_output", 1, 2))
+        elif output.classification:
+            violations.extend(_classification_breaches(contract.outputs[output.name], path))
         seen.add(output.name)
     return violations
+
+
+def _classification_breaches(spec: TensorSpec, path: str) -> list[Violation]:
+    path = f"{path}.classification"
+    if spec.datatype not in _CLASSIFIABLE:
+        return [Violation(path, "datatype", sorted(_CLASSIFIABLE), spec.datatype)]
+    if spec.labelled and ANY_SIZE in spec.dims:  # Triton, with its labels, dies of an empty one
+        return [Violation(path, "fixed_size", "no dimension of any size", list(spec.dims))]
+    return []
 
 
 def _entries(config: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
@@ -168,6 +192,7 @@ def _spec(entry: Mapping[str, object]) -> TensorSpec:
         datatype=datatype_of_config(str(entry["data_type"])),
         dims=tuple(_integer(dim) for dim in dims) if isinstance(dims, list) else (),
         optional=bool(entry.get("optional", False)),
+        labelled=bool(entry.get("label_filename", "")),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from control.core.contract import Contract
+from control.core.versions import UNKNOWN_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def choose_version(
         return default or NotReady(f"model '{model}' has no ready version")
     pinned = view.versions.get(version)
     if pinned is None:
-        return Missing(f"Request for unknown model: '{model}' version {version} is not found")
+        named = f"version {version}" if version != UNKNOWN_VERSION else "with this version"
+        return Missing(f"Request for unknown model: '{model}' {named} is not found")
     if not pinned.ready:
         return NotReady(f"model '{model}' version {version} is not ready")
     return pinned

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry
 
 from control.config import Settings
+from control.gateway.heavy_work import HeavyWork
 from control.gateway.observe import Observer
 from control.gateway.pipeline import Pipeline, PipelineLimits
 from control.gateway.snapshots import SnapshotHolder
@@ -31,11 +32,13 @@ class Gateway:
             hold=HoldLimits(max_held=limits.max_held, timeout_s=limits.hold_timeout_s),
             timeout_s=limits.timeout_s,
         )
+        self.heavy = HeavyWork()
         self.observer = Observer(self.metrics, settings.log.access)
         self.pipeline = Pipeline(
             self.snapshots,
             self.triton,
             self.observer,
+            self.heavy,
             PipelineLimits(
                 max_body_bytes=limits.max_body_bytes,
                 max_json_bytes=limits.max_json_bytes,

@@ -33,7 +33,8 @@ _FORBIDDEN = (
 def create_app(gateway: Gateway, bridge: Bridge) -> Flask:
     """Build the application over a running gateway; views reach its event loop by ``bridge``."""
     app = Flask("seawall", static_folder=None)
-    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # no redirects: inference clients follow none
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     register_metadata_views(app, gateway, bridge)
     register_infer_views(app, gateway, bridge)
     for rule in _FORBIDDEN:

@@ -24,12 +24,14 @@ from control.core.datatypes import BYTES
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer, InferRequest, element_count
 from control.errors import BadUpstreamAnswer, ContractViolated, MalformedRequest, NotSupported
+from control.gateway.codec.classification import classified_here, put_classes, without_classes
 from control.gateway.codec.compression import choose_encoding, compress, decompress
 from control.gateway.codec.elements import walk_bytes
 from control.gateway.codec.generate import decode_generate, encode_generate, generate_reply
-from control.gateway.codec.infer_answer import encode_infer
+from control.gateway.codec.infer_answer import all_binary, encode_infer, portable
 from control.gateway.codec.infer_request import decode_infer, decode_raw
 from control.gateway.codec.triton_form import Answer, decode_from_triton, encode_for_triton
+from control.gateway.heavy_work import HEAVY_BYTES, HeavyWork
 from control.gateway.observe import Observation, Observer
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.triton_calls import TritonCalls
@@ -61,7 +63,7 @@ class PipelineLimits:
     """Sizes beyond which the pipeline refuses."""
 
     max_body_bytes: int = 64 * 1024 * 1024
-    max_json_bytes: int = 8 * 1024 * 1024
+    max_json_bytes: int = 16 * 1024 * 1024
     first_snapshot_timeout_s: float = 30.0
 
 
@@ -73,9 +75,11 @@ class Pipeline:
         snapshots: SnapshotHolder,
         triton: TritonCalls,
         observer: Observer,
+        heavy: HeavyWork,
         limits: PipelineLimits,
     ) -> None:
         """Decide by ``snapshots``, call through ``triton``, report to ``observer``."""
+        self._heavy = heavy
         self._snapshots = snapshots
         self._triton = triton
         self._observer = observer
@@ -119,27 +123,39 @@ class Pipeline:
         encoding = headers.get(b"content-encoding")
         if encoding is not None:
             body = await decompress(body, encoding, self._limits.max_body_bytes)
-        if form is not Form.INFER:
-            return decode_generate(body, view.contract, self._limits.max_json_bytes)
+        max_json_bytes = self._limits.max_json_bytes
         header_length = headers.get(b"inference-header-content-length")
+        heavy = HEAVY_BYTES < len(body) <= max_json_bytes and header_length is None
+        if form is not Form.INFER and heavy:
+            job = self._heavy.run(decode_generate, bytes(body), view.contract, max_json_bytes)
+            return await job
+        if form is not Form.INFER:
+            return decode_generate(body, view.contract, max_json_bytes)
         if header_length == _RAW:
             return decode_raw(body, view.contract)
-        request = decode_infer(body, header_length, self._limits.max_json_bytes)
+        if heavy:
+            request = await self._heavy.run(decode_infer, bytes(body), None, max_json_bytes)
+        else:
+            request = decode_infer(body, header_length, max_json_bytes)
         for tensor in request.inputs:
             if tensor.datatype == BYTES:
                 await _check_bytes_tensor(tensor.name, tensor.data, element_count(tensor.shape))
         return request
 
     async def _call(self, seen: Observation, view: VersionView, request: InferRequest) -> Answer:
-        header, data = encode_for_triton(request)
+        classified = classified_here(view.contract, request) if request.outputs else {}
+        upstream = without_classes(request, classified)
+        header, data = encode_for_triton(upstream)
         raw = await self._triton.infer(view, header, data)
         seen.answered()
         answer = decode_from_triton(raw.headers, raw.body)
-        violations = check_answer(view.contract, answer.tensors, request.outputs)
+        violations = check_answer(view.contract, answer.tensors, upstream)
         if violations:
             places = ", ".join(f"{one.path} ({one.rule})" for one in violations)
             message = f"model '{view.model}' version {view.version} answered wrongly: {places}"
             raise BadUpstreamAnswer(message, violations=violations)
+        if classified:
+            await asyncio.to_thread(put_classes, view.contract, answer, classified)
         return answer
 
     async def _encode(
@@ -151,11 +167,14 @@ class Pipeline:
         request: InferRequest,
         answer: Answer,
     ) -> Reply:
-        if form is Form.INFER:
-            reply = encode_infer(request, answer)
-        else:
+        if form is not Form.INFER:
             stream = form is Form.GENERATE_STREAM
             reply = generate_reply(encode_generate(answer), stream=stream)
+        elif len(answer.binary) > HEAVY_BYTES and not all_binary(request):
+            asked = InferRequest([], request.outputs, binary_default=request.binary_default)
+            reply = await self._heavy.run(encode_infer, asked, portable(answer))
+        else:
+            reply = encode_infer(request, answer)
         added = [
             (b"x-request-id", seen.request_id.encode()),
             (b"seawall-model-version", b"%d" % view.version),

@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import gc
+import os
 import signal
 
+import prometheus_client.values
 import uvloop
 
 from control.child import ChildSetup, load_child_setup
@@ -27,6 +29,7 @@ _GC_THRESHOLDS = (50_000, 50, 100)
 
 def main() -> None:
     """Run one worker until SIGTERM."""
+    _fix_process_id_of_counters()
     parser = argparse.ArgumentParser(prog="seawall gateway")
     parser.add_argument("--setup", required=True)
     setup = load_child_setup(parser.parse_args().setup)
@@ -34,6 +37,13 @@ def main() -> None:
     configure_logs("gateway", level=log.level, form=log.format)
     gc.set_threshold(*_GC_THRESHOLDS)
     uvloop.run(_serve(setup))
+
+
+def _fix_process_id_of_counters() -> None:
+    # The library asks for the process id at every count, in case of a fork; we never fork.
+    pid = os.getpid()
+    values = prometheus_client.values
+    values.ValueClass = values.MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
 
 
 async def _serve(setup: ChildSetup) -> None:
@@ -68,6 +78,7 @@ async def _serve(setup: ChildSetup) -> None:
     await metrics.drain(0.0)
     for task in background:
         task.cancel()
+    gateway.heavy.close()
     _log.info("drained")
 
 

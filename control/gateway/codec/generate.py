@@ -1,5 +1,7 @@
 """The ``/generate`` form: a flat JSON object whose keys are inputs, or parameters."""
 
+import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -9,9 +11,10 @@ import orjson
 from control.core.contract import Contract
 from control.core.tensors import Buffer, InferRequest, Parameter, Tensor
 from control.errors import MalformedRequest, TooLarge
-from control.gateway.codec.elements import pack_values
+from control.gateway.codec.elements import as_array, pack_values
 from control.gateway.codec.infer_answer import json_elements
-from control.gateway.codec.infer_request import deduce_shape, refuse_reserved
+from control.gateway.codec.infer_request import deduce_shape, parse_with_special_numbers
+from control.gateway.codec.parameters import checked_parameters
 from control.gateway.codec.triton_form import Answer
 from control.http.messages import Reply
 
@@ -30,16 +33,12 @@ def decode_generate(body: Buffer, contract: Contract, max_json_bytes: int) -> In
         raise MalformedRequest(message)
     inputs: list[Tensor] = []
     parameters: dict[str, Parameter] = {}
-    for key, value in document.items():
+    for path, key, value in _entries(document, contract):
         if key in contract.inputs:
             inputs.append(_tensor(contract, key, value))
-        elif key == "parameters" and isinstance(value, dict):
-            for name, nested in value.items():
-                parameters[name] = _parameter(f"parameters.{name}", nested)
-        elif key != "id":
-            parameters[key] = _parameter(key, value)
-    refuse_reserved(parameters)
-    return InferRequest(inputs, parameters=parameters, request_id=request_id)
+        else:
+            parameters[key] = _parameter(path, value)
+    return InferRequest(inputs, parameters=checked_parameters(parameters), request_id=request_id)
 
 
 def encode_generate(answer: Answer) -> bytes:
@@ -67,8 +66,24 @@ def _parse(body: Buffer) -> dict[str, Any]:
         message = "JSON is nested too deeply"
         raise MalformedRequest(message) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        document = parse_with_special_numbers(bytes(body), dict[str, Any])
+        if document is not None:
+            return document
         message = f"invalid request: {error}"
         raise MalformedRequest(message) from error
+
+
+def _entries(document: dict[str, Any], contract: Contract) -> Iterator[tuple[str, str, object]]:
+    """Give path, key and value of every entry; those of ``parameters`` stand beside the others."""
+    for key, value in document.items():
+        if key != "parameters" or key in contract.inputs:
+            yield key, key, value
+        elif isinstance(value, dict):
+            for name, nested in value.items():
+                yield f"parameters.{name}", name, nested
+        else:
+            message = "parameters: expected an object"
+            raise MalformedRequest(message)
 
 
 def _tensor(contract: Contract, name: str, value: object) -> Tensor:
@@ -89,8 +104,9 @@ def _parameter(name: str, value: object) -> Parameter:
 
 def _value(tensor: Any) -> Any:  # noqa: ANN401 - whatever orjson writes
     elements = json_elements(tensor)
-    if isinstance(elements, orjson.Fragment):
-        return elements
+    if isinstance(elements, orjson.Fragment):  # numbers for which JSON proper has no word
+        values = as_array(tensor.data, tensor.datatype)
+        return elements if values.size > 1 else orjson.Fragment(json.dumps(values.item()))
     if len(elements) != 1:
         return elements
     only = elements[0]

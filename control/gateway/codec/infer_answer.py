@@ -1,5 +1,6 @@
 """Encodes an answer in the form that the client asked for."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -16,7 +17,7 @@ _OCTETS: Final = b"application/octet-stream"
 def encode_infer(request: InferRequest, answer: Answer) -> Reply:
     """Encode as JSON, binary or both; an all-binary answer goes out as Triton wrote it."""
     binary = _binary_outputs(request, answer)
-    if len(binary) == len(answer.tensors) and binary:
+    if len(binary) == len(answer.tensors) and binary and answer.as_triton_wrote_it:
         return _binary_reply(answer.json, [answer.binary])
     document: dict[str, Any] = {
         "model_name": answer.model,
@@ -31,6 +32,19 @@ def encode_infer(request: InferRequest, answer: Answer) -> Reply:
     if not binary:
         return Reply(200, [header])
     return _binary_reply(header, [one.data for one in answer.tensors if one.name in binary])
+
+
+def all_binary(request: InferRequest) -> bool:
+    """Whether no output has to be written as JSON."""
+    if not request.outputs:
+        return request.binary_default
+    return all(output.binary for output in request.outputs)
+
+
+def portable(answer: Answer) -> Answer:
+    """Copy the answer's views to bytes, which can be sent to another process."""
+    tensors = [replace(one, data=bytes(one.data)) for one in answer.tensors]
+    return replace(answer, tensors=tensors, json=b"", binary=b"")
 
 
 def _binary_outputs(request: InferRequest, answer: Answer) -> set[str]:

@@ -1,7 +1,7 @@
 """Decodes the body of ``/infer``: JSON, binary tensors after a JSON header, or one raw tensor."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -20,15 +20,19 @@ from control.core.tensors import (
 from control.core.violations import Violation
 from control.errors import Forbidden, MalformedRequest, TooLarge
 from control.gateway.codec.elements import expected_bytes, pack_bytes, pack_json, pack_values
+from control.gateway.codec.parameters import checked_parameters, take_flag
 
 #: Larger products of dimensions are never meant. numpy refuses an *empty* array whose other
 #: dimensions multiply past its index range, and dies of it inside Triton's Python stub.
 MAX_ELEMENTS: Final = 2**40
+_MAX_CLASSES: Final = 2**32  # Triton takes it for none from here on
 
 _Dim = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Name = Annotated[str, Meta(max_length=256)]
 _Parameters = dict[str, Parameter]
-_RESERVED: Final = "triton_"
+
+
+T = TypeVar("T")
 
 
 class _Input(msgspec.Struct):
@@ -95,8 +99,8 @@ def decode_infer(body: Buffer, header_length: bytes | None, max_json_bytes: int)
         message = f"{len(view) - position} bytes follow the last binary tensor"
         raise MalformedRequest(message)
     parameters = header.parameters or {}
-    binary_default = bool(parameters.pop("binary_data_output", False))
-    refuse_reserved(parameters)
+    binary_default = take_flag(parameters, "binary_data_output", "parameters")
+    parameters = checked_parameters(parameters)
     outputs = [_decode_output(output) for output in header.outputs or ()]
     return InferRequest(inputs, outputs, parameters, header.id, binary_default)
 
@@ -144,14 +148,6 @@ def deduce_shape(contract: Contract, dims: tuple[int, ...], count: int, path: st
     return [1 if free else rest, *shape]
 
 
-def refuse_reserved(parameters: _Parameters) -> None:
-    """Refuse parameters that Triton keeps for itself."""
-    for name in parameters:
-        if name.startswith(_RESERVED):
-            message = f"parameter '{name}' is reserved: names must not start with '{_RESERVED}'"
-            raise MalformedRequest(message)
-
-
 def _header_length(text: bytes, total: int) -> int:
     if not text.isdigit() or int(text) > total:
         message = "Inference-Header-Content-Length is not a number of bytes within the body"
@@ -174,16 +170,21 @@ def _parse_header(raw: memoryview) -> _Header | _LooseHeader:
         message = "JSON is nested too deeply"
         raise MalformedRequest(message) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        text = bytes(raw)
-        if b"NaN" in text or b"Infinity" in text:
-            return _parse_loose_header(text)
+        header = parse_with_special_numbers(bytes(raw), _LooseHeader)
+        if header is not None:
+            return header
         raise MalformedRequest(_readable(error)) from error
 
 
-def _parse_loose_header(text: bytes) -> _LooseHeader:
-    # JSON proper has no word for not-a-number; Triton and its clients write it all the same.
+def parse_with_special_numbers(text: bytes, into: type[T]) -> T | None:
+    """Parse JSON that says NaN or Infinity; None where it says neither.
+
+    JSON proper has no word for them; Triton and its clients write them all the same.
+    """
+    if b"NaN" not in text and b"Infinity" not in text:
+        return None
     try:
-        return msgspec.convert(json.loads(text), _LooseHeader)
+        return msgspec.convert(json.loads(text), into)
     except msgspec.ValidationError as error:
         raise MalformedRequest(_readable(error)) from error
     except (ValueError, RecursionError) as error:
@@ -270,7 +271,9 @@ def _decode_output(one: _Output) -> RequestedOutput:
         message = f"outputs.{one.name}: shared memory is not open through Seawall"
         raise Forbidden(message)
     classes = one.parameters.get("classification", 0)
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 0:
-        message = f"outputs.{one.name}: classification must be a number of classes, got {classes!r}"
+    if not isinstance(classes, int) or isinstance(classes, bool) or not 0 <= classes < _MAX_CLASSES:
+        got = str(classes)[:32]
+        message = f"outputs.{one.name}.classification: expected a number of classes, got {got!r}"
         raise MalformedRequest(message)
-    return RequestedOutput(one.name, bool(one.parameters.get("binary_data", False)), classes)
+    binary = take_flag(one.parameters, "binary_data", f"outputs.{one.name}")
+    return RequestedOutput(one.name, binary, classes)

@@ -40,7 +40,10 @@ _decode_header: Final = msgspec.json.Decoder(_Header).decode
 
 @dataclass(slots=True)
 class Answer:
-    """Triton's whole answer; ``json`` and ``binary`` are its two parts as they came."""
+    """Triton's whole answer; ``json`` and ``binary`` are its two parts as they came.
+
+    ``as_triton_wrote_it`` turns false where the tensors are no longer what those parts say.
+    """
 
     model: str
     version: str
@@ -49,6 +52,7 @@ class Answer:
     tensors: list[AnswerTensor]
     json: Buffer
     binary: Buffer
+    as_triton_wrote_it: bool = True
 
 
 def encode_for_triton(request: InferRequest) -> tuple[bytes, list[Buffer]]:
