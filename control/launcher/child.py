@@ -14,10 +14,10 @@ from typing import Final
 from control.core.restarts import RestartBudget, next_restart_delay_s
 from control.observability.logs import get_logger
 
+Process = subprocess.Popen[bytes]
+
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
-
-Process = subprocess.Popen[bytes]
 
 _log = get_logger("launcher")
 
@@ -142,5 +142,5 @@ async def exited(process: Process) -> None:
 
 
 def _die_with_parent() -> None:
-    """Runs in the child before exec: a launcher that is killed must leave no orphan."""
+    """Runs in the child before exec: a launcher that is killed must leave no orphan (Linux)."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

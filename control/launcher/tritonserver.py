@@ -19,6 +19,8 @@ from control.triton.shared_memory import remove_leaked_regions
 from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream
 
 _POLL_S: Final = 0.05
+#: The NVIDIA driver's control device, natively and in Windows' Linux subsystem.
+_GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/dxg")
 _OK: Final = 200
 #: ``2026-11-22T15:24:43Z E 4575 server.cc:345] "text"``
 _SEVERITY: Final = re.compile(r"^\S+Z (?P<letter>[IWEF]) \d+ ")
@@ -61,6 +63,7 @@ class EmbeddedTriton:
             shared_memory_prefix=self._paths.shared_memory_prefix,
             exit_timeout_s=self._settings.exit_timeout_s,
             models=self.inspection.loadable,
+            has_gpu=any(Path(device).exists() for device in _GPU_DEVICES),
         )
         return ChildPlan(
             name="tritonserver",

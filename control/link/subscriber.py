@@ -36,7 +36,7 @@ class SnapshotSubscriber:
 
     async def run(self) -> None:
         """Follow the controller for ever; reconnect whenever the link breaks."""
-        connected = True
+        connected = False
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(self._socket_path))
@@ -47,7 +47,7 @@ class SnapshotSubscriber:
                 await asyncio.sleep(_RECONNECT_S)
                 continue
             if not connected:
-                _log.info("controller_back")
+                _log.info("following_controller")
             connected = True
             try:
                 await self._follow(reader)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 #: Triton adds ``:port`` to the name of its gRPC socket; the number is ours to choose.
 _GRPC_SUFFIX = 1
+#: Without these a server on a machine without a GPU complains at each start.
+_WITHOUT_GPU = ("--allow-gpu-metrics=false", "--pinned-memory-pool-byte-size=0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class ServerPlan:
     shared_memory_prefix: str
     exit_timeout_s: int
     models: Sequence[str]
+    has_gpu: bool
 
 
 def server_arguments(plan: ServerPlan) -> list[str]:
@@ -48,6 +51,7 @@ def server_arguments(plan: ServerPlan) -> list[str]:
         f"--grpc-restricted-protocol=model-repository,shared-memory,logging,trace:{secret}",
         f"--backend-config=python,shm-region-prefix-name={plan.shared_memory_prefix}",
         "--log-format=ISO8601",
+        *([] if plan.has_gpu else _WITHOUT_GPU),
     ]
 
 
