@@ -1,7 +1,9 @@
 """A whole running Seawall for tests: `seawall serve` in a process of its own, with real Triton."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -49,6 +51,7 @@ class Stack:
         self, repository: Path, settings: Mapping[str, Mapping[str, object]] | None = None
     ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="seawall-test-"))
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
         self.state = self.directory / "var"
         self.http = f"127.0.0.1:{free_port()}"
         self.metrics = f"127.0.0.1:{free_port()}"
