@@ -59,6 +59,8 @@ class GatewaySettings(_Section):
     """Requests that may wait for a dead Triton at once, per worker."""
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024, le=2**31)
     """Largest request body, before and after decompression."""
+    max_held_body_bytes: int = Field(1024 * 1024 * 1024, ge=1024, le=2**45)
+    """Bytes of request bodies held at once per worker; beyond it, requests get 503."""
     max_json_bytes: int = Field(16 * 1024 * 1024, ge=1024, le=2**30)
     """Largest JSON part of a request; larger tensors travel in the binary form."""
     max_connections: int = Field(4096, ge=1, le=1_000_000)

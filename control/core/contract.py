@@ -103,11 +103,15 @@ def check_answer(
     """
     violations: list[Violation] = []
     classified = {output.name for output in request.outputs if output.classification}
-    seen = set()
+    batched = bool(contract.max_batch_size and request.inputs)
+    batch = request.inputs[0].shape[0] if batched else ANY_SIZE
+    seen: set[str] = set()
     for tensor in answer:
-        seen.add(tensor.name)
         spec = contract.outputs.get(tensor.name)
         path = f"outputs.{tensor.name}"
+        if tensor.name in seen:
+            violations.append(Violation(path, "duplicate_output", 1, 2))
+        seen.add(tensor.name)
         if spec is None:
             violations.append(
                 Violation(path, "unknown_output", sorted(contract.outputs), tensor.name)
@@ -120,10 +124,9 @@ def check_answer(
             )
         else:
             breach = _shape_breach(contract, spec, tensor.shape, f"{path}.shape")
-            batch = request.inputs[0].shape[0] if contract.max_batch_size else 0
             if breach is not None:
                 violations.append(breach)
-            elif contract.max_batch_size and tensor.shape[0] != batch:
+            elif batch not in (ANY_SIZE, tensor.shape[0]):
                 violations.append(Violation(f"{path}.shape", "same_batch", batch, tensor.shape[0]))
     wanted = {output.name for output in request.outputs} or set(contract.outputs)
     violations.extend(

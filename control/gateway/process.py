@@ -58,6 +58,7 @@ async def _serve(setup: ChildSetup) -> None:
     gateway.start()
     limits = HttpLimits(
         max_body_bytes=settings.max_body_bytes,
+        max_held_body_bytes=settings.max_held_body_bytes,
         max_connections=settings.max_connections,
         patience=ReadPatience(stall_timeout_s=settings.stall_timeout_s),
     )

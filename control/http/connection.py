@@ -24,7 +24,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._server = server
         self._limits = server.limits
         self._transport: asyncio.Transport | None = None
-        self._reader = RequestReader(server.limits, self._accept, self._let_proceed)
+        self._reader = RequestReader(
+            server.limits, server.budget, self._accept, self._let_proceed
+        )
         self._peer = ""
         self._pending: deque[tuple[Request, bool]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -51,7 +53,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._closing = True
         self._transport = None
         self._server.remove(self)
-        self._pending.clear()
+        self._reader.stop()
+        while self._pending:
+            self._give_back(self._pending.popleft()[0])
         if self._task is not None:
             self._task.cancel()
 
@@ -107,7 +111,10 @@ class HttpConnection(asyncio.BufferedProtocol):
             if self._write_blocked_s:
                 await self._writable.wait()
             request, keep_alive = self._pending.popleft()
-            reply = await self._server.handle(request)
+            try:
+                reply = await self._server.handle(request)
+            finally:
+                self._give_back(request)
             if self._transport is None:
                 return
             last = self._server.draining or (self._half_closed and not self._pending)
@@ -121,6 +128,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._task = None
         if self._refusal is not None:
             self.refuse(self._refusal)
+
+    def _give_back(self, request: Request) -> None:
+        self._server.budget.give_back(len(request.body))
 
     def _resume_reading(self, transport: asyncio.Transport) -> None:
         self._reading_paused = False

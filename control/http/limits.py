@@ -12,6 +12,7 @@ class HttpLimits:
     max_head_bytes: int = 64 * 1024
     max_headers: int = 100
     max_body_bytes: int = 64 * 1024 * 1024
+    max_held_body_bytes: int = 1024 * 1024 * 1024
     max_body_chunks: int = 16_384  # a CVE class of Triton: it recurses once per chunk
     max_connections: int = 4096
     max_pipelined: int = 16

@@ -11,6 +11,7 @@ import httptools
 import numpy as np
 
 from control.errors import ControlError, MalformedRequest, TooLarge
+from control.http.budget import BodyBudget
 from control.http.limits import HttpLimits
 from control.http.messages import Request
 
@@ -33,11 +34,14 @@ class RequestReader:
     def __init__(
         self,
         limits: HttpLimits,
+        budget: BodyBudget,
         deliver: Callable[[Request, bool], None],
         proceed: Callable[[], None],
     ) -> None:
-        """Expect the first byte of a request."""
+        """Expect the first byte of a request; bodies are counted in ``budget``."""
         self._limits = limits
+        self._budget = budget
+        self._held_bytes = 0
         self._deliver = deliver
         self._proceed = proceed
         self._parser = httptools.HttpRequestParser(self)
@@ -46,6 +50,8 @@ class RequestReader:
         self._reset_message()
 
     def _reset_message(self) -> None:
+        self._budget.give_back(self._held_bytes)
+        self._held_bytes = 0
         self.started_s = self._now_s
         self.received_bytes = 0
         self._target = b""
@@ -73,6 +79,7 @@ class RequestReader:
             self._feed(_SHARED_BUFFER[:nbytes])
             return
         self._filled += nbytes
+        self._hold(nbytes)
         if self._filled == len(self._direct):
             self._body = self._direct
             self._direct = None
@@ -144,14 +151,16 @@ class RequestReader:
                 self._body = bytearray(self._body)
             self._body += part
         self._check_body_bytes(len(self._body))
+        self._hold(len(part))
 
     def on_message_complete(self) -> None:
-        """Hand the whole request over."""
+        """Hand the whole request over, and with it the duty to give its bytes back."""
         if self._parser.should_upgrade():
             return
         self.reading = False
         path, _, query = self._target.partition(b"?")
         request = Request(self._parser.get_method(), path, query, self._headers, self._body)
+        self._held_bytes = 0
         self._deliver(request, self._parser.should_keep_alive())
 
     # -- parsing
@@ -192,6 +201,10 @@ class RequestReader:
         self._filled = len(self._body)
         buffer[: self._filled] = self._body
         self._direct = buffer
+
+    def _hold(self, count: int) -> None:
+        self._budget.take(count)
+        self._held_bytes += count
 
     def _count_head(self, count: int) -> None:
         self._head_bytes += count

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from control.errors import ControlError
+from control.http.budget import BodyBudget
 from control.http.connection import HttpConnection
 from control.http.limits import HttpLimits
 from control.http.messages import Reply, Request
@@ -34,6 +35,7 @@ class HttpServer:
         """Serve ``handle`` under ``limits``; ``on_refusal`` hears of requests refused unread."""
         self.handle = handle
         self.limits = limits
+        self.budget = BodyBudget(limits.max_held_body_bytes)
         self.on_refusal = on_refusal
         self.draining = False
         self._connections: set[HttpConnection] = set()

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.errors import ControlError, MalformedRequest, TooLarge
+from control.http.budget import BodyBudget
 from control.http.limits import HttpLimits
 from control.http.messages import Request
 from control.http.request_reader import RequestReader
@@ -22,6 +23,7 @@ class Taken:
         self.proceeded = 0
         self.reader = RequestReader(
             HttpLimits(**limits),  # type: ignore[arg-type]
+            BodyBudget(2**30),
             lambda request, keep_alive: self.requests.append((request, keep_alive)),
             self._proceed,
         )

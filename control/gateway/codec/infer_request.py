@@ -27,6 +27,10 @@ from control.gateway.codec.parameters import checked_parameters, take_flag
 MAX_ELEMENTS: Final = 2**40
 _MAX_CLASSES: Final = 2**32  # Triton takes it for none from here on
 
+_MAX_LENGTH_DIGITS: Final = 18
+#: More tensors than any model has: each costs a violation, and time to write it down.
+_MAX_TENSORS: Final = 1024
+
 _Dim = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Name = Annotated[str, Meta(max_length=256)]
 _Parameters = dict[str, Parameter]
@@ -49,10 +53,10 @@ class _Output(msgspec.Struct):
 
 
 class _Header(msgspec.Struct):
-    inputs: list[_Input]
+    inputs: Annotated[list[_Input], Meta(max_length=_MAX_TENSORS)]
     id: Annotated[str, Meta(max_length=1024)] = ""
     parameters: _Parameters | None = None
-    outputs: list[_Output] | None = None
+    outputs: Annotated[list[_Output], Meta(max_length=_MAX_TENSORS)] | None = None
 
 
 class _LooseInput(msgspec.Struct):
@@ -64,10 +68,10 @@ class _LooseInput(msgspec.Struct):
 
 
 class _LooseHeader(msgspec.Struct):
-    inputs: list[_LooseInput]
+    inputs: Annotated[list[_LooseInput], Meta(max_length=_MAX_TENSORS)]
     id: Annotated[str, Meta(max_length=1024)] = ""
     parameters: _Parameters | None = None
-    outputs: list[_Output] | None = None
+    outputs: Annotated[list[_Output], Meta(max_length=_MAX_TENSORS)] | None = None
 
 
 _decode_header: Final = msgspec.json.Decoder(_Header).decode
@@ -149,7 +153,7 @@ def deduce_shape(contract: Contract, dims: tuple[int, ...], count: int, path: st
 
 
 def _header_length(text: bytes, total: int) -> int:
-    if not text.isdigit() or int(text) > total:
+    if not text.isdigit() or len(text) > _MAX_LENGTH_DIGITS or int(text) > total:
         message = "Inference-Header-Content-Length is not a number of bytes within the body"
         violation = Violation(
             "headers.inference-header-content-length",
