@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test lint format bench docs lock clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: $(VENV)/.dev ## Compare Seawall with Envoy and with Triton alone (about 8
 	@$(BIN)/seawall models fetch
 	@$(BIN)/python -m benchmarks.speed $(BENCH)
 
+docs: $(VENV)/.dev ## Write the reference pages from the code
+	@$(BIN)/python docs/reference/generate.py
+
 lock: $(VENV)/.dev ## Write the versions that are installed now into the lock file
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude seawall | sed 's/+cpu$$//' > $(LOCK)
 
@@ -48,10 +51,10 @@ $(BIN)/python:
 # The stamps depend on what is asked for and on the lock, so a second run installs nothing.
 $(VENV)/.run: pyproject.toml $(LOCK) | $(BIN)/python
 	@echo "installing Seawall, Triton and what the example models need (the first time takes minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[triton,models]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c $(LOCK) -e '.[triton,models]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
 	@echo "installing Seawall with everything that its tests need (the first time takes minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[triton,models,bench,dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c $(LOCK) -e '.[triton,models,bench,dev]'
 	@touch $@ $(VENV)/.run
