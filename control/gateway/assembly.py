@@ -1,5 +1,7 @@
 """Puts a gateway together from its settings: the composition root of the data plane."""
 
+import asyncio
+
 from prometheus_client import CollectorRegistry
 
 from control.config import Settings
@@ -22,6 +24,7 @@ class Gateway:
     def __init__(self, settings: Settings, paths: RuntimePaths) -> None:
         """Build all parts; nothing runs yet."""
         limits = settings.gateway
+        self._background: list[asyncio.Task[None]] = []
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.snapshots = SnapshotHolder()
@@ -50,9 +53,19 @@ class Gateway:
         )
 
     def start(self) -> None:
-        """Begin to look for Triton, with the last snapshot that a controller left."""
+        """Begin to look for Triton and to follow the controller, from its last snapshot on."""
         self.triton.gate.close("starting")
         self.subscriber.load_kept()
+        self._background = [
+            asyncio.create_task(self.subscriber.run()),
+            asyncio.create_task(self.observer.publish_gauges()),
+        ]
+
+    def stop(self) -> None:
+        """End what ``start`` began, and the helper process."""
+        for task in self._background:
+            task.cancel()
+        self.heavy.close()
 
     def is_ready(self) -> bool:
         """Whether Triton takes calls and every model that it has loaded can answer."""

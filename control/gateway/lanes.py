@@ -1,7 +1,9 @@
 """Which lane a request takes: known inference routes go express, everything else to Flask."""
 
 from control.core.snapshot import Snapshot
+from control.errors import EndpointNotFound
 from control.gateway.pipeline import Form, Pipeline, Target
+from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
 from control.http.wsgi import WsgiLane
 
@@ -32,4 +34,7 @@ class Lanes:
         target = self._express.get(request.path)
         if target is not None and request.method == b"POST":
             return await self._pipeline.infer(target, request.headers, request.body)
+        if request.path.startswith(b"//") or b"%2f" in request.path.lower():
+            # Flask would take these for plain slashes; rules on paths in a proxy before us do not.
+            return error_reply(EndpointNotFound("no such endpoint"), new_request_id())
         return await self._flask.handle(request)

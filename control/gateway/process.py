@@ -67,19 +67,13 @@ async def _serve(setup: ChildSetup) -> None:
     await server.listen(setup.socket("http"))
     metrics = HttpServer(MetricsEndpoint(setup, gateway).handle, HttpLimits(max_body_bytes=1024))
     await metrics.listen(setup.socket("metrics"))
-    background = [
-        asyncio.create_task(gateway.subscriber.run()),
-        asyncio.create_task(gateway.observer.publish_gauges()),
-    ]
     gc.collect()
     gc.freeze()
     _log.info("listening", http=settings.http)
     await _terminated()
     await server.drain(settings.drain_timeout_s)
     await metrics.drain(0.0)
-    for task in background:
-        task.cancel()
-    gateway.heavy.close()
+    gateway.stop()
     _log.info("drained")
 
 

@@ -15,7 +15,7 @@ class BodyBudget:
         self.held_bytes = 0
 
     def take(self, count: int) -> None:
-        """Hold ``count`` more bytes; raises Overloaded, and holds none of them, beyond the limit."""
+        """Hold ``count`` more bytes; raises Overloaded beyond the limit, and holds none of them."""
         if self.held_bytes + count > self._limit_bytes:
             message = f"request bodies of {self.held_bytes} bytes are held already"
             raise Overloaded(message, retry_after_s=1)

@@ -24,9 +24,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._server = server
         self._limits = server.limits
         self._transport: asyncio.Transport | None = None
-        self._reader = RequestReader(
-            server.limits, server.budget, self._accept, self._let_proceed
-        )
+        self._reader = RequestReader(server.limits, server.budget, self._accept, self._let_proceed)
         self._peer = ""
         self._pending: deque[tuple[Request, bool]] = deque()
         self._task: asyncio.Task[None] | None = None

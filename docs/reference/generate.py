@@ -23,8 +23,8 @@ def render_settings() -> str:
     lines = [
         "# Settings",
         "",
-        "From `seawall.toml` in the working directory (or `--config FILE`), the environment, and flags,",
-        "in rising priority. Unknown keys are errors, and all faults are reported at once.",
+        "From `seawall.toml` in the working directory (or `--config FILE`), the environment, and",
+        "flags, in rising priority. Unknown keys are errors; all faults are reported at once.",
     ]
     for section, field in Settings.model_fields.items():
         model: Any = field.annotation
@@ -64,9 +64,9 @@ def render_errors() -> str:
     lines = [
         "# Errors",
         "",
-        'A refusal is `{"error": sentence, "code": code, "request_id": id, "violations": [...]}`; each',
-        'violation is `{"path", "rule", "limit", "got"}`. Where a second status stands, it is the more exact',
-        "one that HTTP has for some cases of the code.",
+        'A refusal is `{"error": sentence, "code": code, "request_id": id, "violations": [...]}`;',
+        'each violation is `{"path", "rule", "limit", "got"}`. A second status in brackets is the',
+        "more exact one that HTTP has for some cases of the code.",
         "",
         "| code | status | what it means for the caller |",
         "|---|---|---|",
@@ -119,7 +119,7 @@ def _shown(value: object) -> str:
     return f"`{value}`" if value not in ("", None) else "empty"
 
 
-def _allowed(setting: Any) -> str:  # noqa: ANN401
+def _allowed(setting: Any) -> str:
     words = {"Ge": ">= {}", "Gt": "> {}", "Le": "<= {}", "Lt": "< {}"}
     bounds = []
     for rule in setting.metadata:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.backends.fake_triton import Request, Tensor, make_module, series
 
 COMPUTE = """

@@ -1,4 +1,5 @@
 import pytest
+
 from tests.model_repository.golden_requests import Models
 
 

@@ -1,8 +1,8 @@
 import pytest
-from tests.model_repository.golden_requests import Golden, Models, column, fits, goldens, versions
 
 from backends.guarded import InputError
 from backends.guarded.signature import parse_signature
+from tests.model_repository.golden_requests import Golden, Models, column, fits, goldens, versions
 
 pytestmark = pytest.mark.weights
 

