@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from control.errors import ControlError, RequestTimeout
+from control.errors import ControlError, RequestTimeout, release_frames
 from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
 from control.http.request_reader import RequestReader
@@ -54,8 +54,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._reader.stop()
         while self._pending:
             self._give_back(self._pending.popleft()[0])
-        if self._task is not None:
-            self._task.cancel()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()  # not kept: it keeps its end, whose frames keep us and the body
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Say where the next bytes go."""
@@ -145,6 +146,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def refuse(self, error: ControlError) -> None:
         """Answer a request that never became one, and end the connection."""
         self._reader.stop()
+        release_frames(error)
         self._refusal = error
         if self._closing or self._task is not None:
             return  # answers to earlier requests on this connection go out first

@@ -161,6 +161,7 @@ class RequestReader:
         path, _, query = self._target.partition(b"?")
         request = Request(self._parser.get_method(), path, query, self._headers, self._body)
         self._held_bytes = 0
+        self._body = b""  # an idle connection must not keep what it has last read
         self._deliver(request, self._parser.should_keep_alive())
 
     # -- parsing

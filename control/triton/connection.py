@@ -115,7 +115,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     # -- events from the parser
 
     def on_message_begin(self) -> None:
-        """Start an answer."""
+        """Start an answer; one that nobody has asked for could be taken for another call's."""
+        if self._waiter is None:
+            self.close()
         self._headers = {}
         self._body = b""
 
@@ -140,8 +142,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def on_message_complete(self) -> None:
         """Hand the answer to the caller."""
         waiter, self._waiter = self._waiter, None
+        body, self._body = self._body, b""  # an idle connection must not keep its last answer
         if waiter is not None and not waiter.done():
-            waiter.set_result(UpstreamAnswer(self._status, self._headers, self._body))
+            waiter.set_result(UpstreamAnswer(self._status, self._headers, body))
         if not self._keep_alive:
             self.close()
 

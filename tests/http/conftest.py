@@ -55,7 +55,7 @@ Start = Callable[..., Awaitable[Front]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Start]:
-    """Start a server for this test: ``front = await serve(handle, max_headers=3)``."""
+    """Give what starts servers: ``front = await serve(handle, max_headers=3)``."""
     fronts: list[Front] = []
 
     async def start(handle: Handler = echo, **limits: object) -> Front:

@@ -1,6 +1,9 @@
 """Bodies of all connections together have a limit, and every byte is given back."""
 
 import asyncio
+import weakref
+
+import numpy as np
 
 from control.http.messages import Reply, Request
 from tests.http.conftest import Start
@@ -64,3 +67,19 @@ async def test_everything_is_given_back(serve: Start) -> None:
     await answered.reply()
     await answered.reply()
     assert budget.held_bytes == 0
+
+
+async def test_an_idle_connection_keeps_nothing_of_its_last_request(serve: Start) -> None:
+    """Thousands of idle clients must not hold the bodies that they have sent."""
+    bodies: list[weakref.ref[np.ndarray]] = []
+
+    async def handle(request: Request) -> Reply:
+        assert isinstance(request.body, memoryview)
+        bodies.append(weakref.ref(request.body.obj))
+        return Reply(200, [b"ok"])
+
+    front = await serve(handle)
+    client = await front.connect()
+    await client.send(upload(10 * HALF), b"a" * 10 * HALF)
+    assert (await client.reply()).status == 200
+    await eventually(lambda: bodies[0]() is None, "the body is gone while its connection lives")
