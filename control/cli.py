@@ -1,9 +1,9 @@
 """The command line ``seawall``."""
 
 import asyncio
+import http.client
 import json
 import os
-import urllib.request
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from control.config import ConfigError, Settings, load_settings
 from control.launcher.launch import LaunchError, launch
 from control.observability.logs import configure_logs
+from control.triton.address import parse_address
 from control.triton.installation import TritonNotInstalled
 from control.weights.errors import WeightsError
 from control.weights.fetch import fetch_weights
@@ -28,7 +29,12 @@ ConfigFile = Annotated[
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_out = Console(highlight=False)
+_STATUS_PATH = "/admin/v1/status"
+_ANSWER_TIMEOUT_S = 5.0
+_OK = 200
+
+# No markup: reasons come from Triton and from models, and may hold brackets of any kind.
+_out = Console(highlight=False, markup=False, emoji=False)
 _err = Console(stderr=True, highlight=False)
 
 
@@ -74,7 +80,7 @@ def serve(
 def status(config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
     """Show what the controller knows: Triton, models, versions, gateways."""
     settings = _settings(config, {})
-    document = _get_json(f"http://{settings.admin.http}/admin/v1/status")
+    document = _read_status(settings.admin.http)
     if as_json:
         _out.print_json(json.dumps(document))
         return
@@ -115,12 +121,21 @@ def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
         _fail(str(error))
 
 
-def _get_json(url: str) -> Any:  # noqa: ANN401 - a JSON document
+def _read_status(address: str) -> Any:  # noqa: ANN401 - a JSON document
+    where = parse_address(address)
+    url = f"http://{where.host_header}{_STATUS_PATH}"
+    # Not urllib: it would take a proxy from the environment for our own address.
+    connection = http.client.HTTPConnection(where.host, where.port, timeout=_ANSWER_TIMEOUT_S)
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - http, from settings
+        connection.request("GET", _STATUS_PATH)
+        with connection.getresponse() as answer:
+            if answer.status != _OK:
+                _fail(f"no answer from {url}: status {answer.status}")
             return json.load(answer)
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         _fail(f"no answer from {url}: {error}")
+    finally:
+        connection.close()
 
 
 def _fail(message: str) -> NoReturn:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from control.triton.address import parse_address
 
@@ -30,6 +30,10 @@ def _check_listen(text: str) -> str:
         message = f"'{text}' is not host:port"
         raise ValueError(message)
     return text
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
 
 
 UpstreamUrl = Annotated[str, AfterValidator(_check_address)]
@@ -112,7 +116,7 @@ class StateSettings(_Section):
 class WeightsSettings(_Section):
     """Weights of the example models."""
 
-    cache_dir: Path | None = None
+    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = None
     """Where fetched weights are kept; empty is the user's cache directory."""
 
 
@@ -151,7 +155,7 @@ def load_settings(
     for dotted, value in (flags or {}).items():
         if value is not None:
             section, key = dotted.split(".")
-            tree.setdefault(section, {})[key] = value
+            _put(tree, section, key, value)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
@@ -168,7 +172,7 @@ def environment_name(section: str, key: str) -> str:
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         message = f"configuration file '{file}' cannot be read: {error.strerror}"
         raise ConfigError(message) from error
@@ -182,9 +186,15 @@ def _put_environment(tree: dict[str, Any], name: str, text: str, faults: list[st
         known = field.annotation.model_fields if field.annotation else {}
         for key in known:
             if environment_name(section, key) == name:
-                tree.setdefault(section, {})[key] = text
+                _put(tree, section, key, text)
                 return
     faults.append(f"{name}: no such setting")
+
+
+def _put(tree: dict[str, Any], section: str, key: str, value: object) -> None:
+    values = tree.setdefault(section, {})
+    if isinstance(values, dict):  # else the file is wrong there, which validation will say
+        values[key] = value
 
 
 def _describe(fault: Any) -> str:  # noqa: ANN401 - pydantic's own record of a fault

@@ -50,6 +50,15 @@ def _rebuild(
     return kind(message, violations=violations, retry_after_s=retry_after_s, status=status)
 
 
+def release_frames(error: BaseException) -> None:
+    """Let go of the frames that a handled error has passed, and of its causes.
+
+    Their variables hold the request's body, and often the error itself: such a circle would keep
+    megabytes until a garbage collection, which is rare in a gateway.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+
+
 class MalformedRequest(ControlError):
     """The bytes are not a request: mend them."""
 

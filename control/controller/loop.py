@@ -34,12 +34,17 @@ class ControllerLoop:
     """Ticks until cancelled."""
 
     def __init__(
-        self, reader: TritonReader, publisher: SnapshotPublisher, state: ControllerState
+        self,
+        reader: TritonReader,
+        publisher: SnapshotPublisher,
+        state: ControllerState,
+        interval_s: float = _INTERVAL_S,
     ) -> None:
         """Publish by ``publisher`` what ``reader`` finds; show it in ``state``."""
         self._reader = reader
         self._publisher = publisher
         self._state = state
+        self._interval_s = interval_s
         self._last = SnapshotMessage(0, b"", [])
 
     async def run(self) -> None:
@@ -50,7 +55,7 @@ class ControllerLoop:
                 self._reader.renew()
             ticks += 1
             await self._tick()
-            await asyncio.sleep(_INTERVAL_S)
+            await asyncio.sleep(self._interval_s)
 
     async def _tick(self) -> None:
         self._state.gateways = self._publisher.gateway_count

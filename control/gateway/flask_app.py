@@ -8,6 +8,7 @@ from control.errors import (
     EndpointNotFound,
     Forbidden,
     MethodNotAllowed,
+    release_frames,
 )
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
@@ -51,10 +52,12 @@ def _forbidden(**_parts: str) -> Response:
 
 
 def _answer_control_error(error: ControlError) -> Response:
+    release_frames(error)
     return to_response(error_reply(error, _request_id()))
 
 
 def _answer_http_error(error: HTTPException) -> Response:
+    release_frames(error)  # Flask's request keeps it
     ours: ControlError
     match error.code:
         case 404:
@@ -68,6 +71,7 @@ def _answer_http_error(error: HTTPException) -> Response:
 
 def _answer_failure(error: Exception) -> Response:
     _log.error("unforeseen_failure", path=request.path[:256], exc_info=error)
+    release_frames(error)
     return _answer_control_error(ControlError("Seawall failed on this request"))
 
 

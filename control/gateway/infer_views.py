@@ -27,4 +27,5 @@ def _infer(
     headers = {
         name.lower().encode("latin-1"): value.encode("latin-1") for name, value in request.headers
     }
-    return to_response(bridge.run(gateway.pipeline.infer(target, headers, request.get_data())))
+    body = request.get_data(cache=False)
+    return to_response(bridge.run(gateway.pipeline.infer(target, headers, body)))

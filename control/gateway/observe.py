@@ -3,11 +3,11 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from control.core.snapshot import VersionView
-from control.errors import ControlError
+from control.errors import ControlError, release_frames
 from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Headers, Reply
 from control.observability.logs import get_logger
@@ -36,7 +36,7 @@ class Observation:
     routed_s: float = 0.0
     answered_s: float = 0.0
     outcome: str = _OK
-    error: ControlError | None = field(default=None)
+    reason: str | None = None
 
     def routed(self, view: VersionView) -> None:
         """Note the version that takes the request."""
@@ -75,9 +75,11 @@ class Observer:
         """Give the reply to whatever ended the request; what nobody foresaw is logged whole."""
         if not isinstance(error, ControlError):
             _log.error("unforeseen_failure", request_id=seen.request_id, exc_info=error)
+            release_frames(error)
             error = ControlError("Seawall failed on this request")
+        release_frames(error)
         seen.outcome = error.code
-        seen.error = error
+        seen.reason = error.message
         return error_reply(error, seen.request_id)
 
     def client_gone(self, seen: Observation) -> None:
@@ -101,7 +103,7 @@ class Observer:
             series.duration.observe(now_s - seen.started_s)
             if seen.answered_s:
                 series.upstream.observe(seen.answered_s - seen.routed_s)
-        failed = seen.error is not None
+        failed = seen.reason is not None
         if self._access_log == "all" or (failed and self._access_log == "failures"):
             self._write_line(seen, reply.status, now_s)
 
@@ -114,7 +116,7 @@ class Observer:
             version=seen.view.version if seen.view else None,
             status=status,
             outcome=seen.outcome,
-            reason=seen.error.message if seen.error else None,
+            reason=seen.reason,
             bytes=seen.body_bytes,
             duration_ms=round((now_s - seen.started_s) * 1000, 3),
         )

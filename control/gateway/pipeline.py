@@ -139,7 +139,10 @@ class Pipeline:
             request = decode_infer(body, header_length, max_json_bytes)
         for tensor in request.inputs:
             if tensor.datatype == BYTES:
-                await _check_bytes_tensor(tensor.name, tensor.data, element_count(tensor.shape))
+                fault = await _fault_in_texts(tensor.data, element_count(tensor.shape))
+                if fault:
+                    message = f"inputs.{tensor.name}: {fault}"
+                    raise MalformedRequest(message)
         return request
 
     async def _call(self, seen: Observation, view: VersionView, request: InferRequest) -> Answer:
@@ -154,6 +157,12 @@ class Pipeline:
             places = ", ".join(f"{one.path} ({one.rule})" for one in violations)
             message = f"model '{view.model}' version {view.version} answered wrongly: {places}"
             raise BadUpstreamAnswer(message, violations=violations)
+        for tensor in answer.tensors:
+            if tensor.datatype == BYTES:
+                fault = await _fault_in_texts(tensor.data, element_count(tensor.shape))
+                if fault:
+                    message = f"outputs.{tensor.name}: {fault}"
+                    raise BadUpstreamAnswer(message)
         if classified:
             await asyncio.to_thread(put_classes, view.contract, answer, classified)
         return answer
@@ -189,7 +198,7 @@ class Pipeline:
         return reply
 
 
-async def _check_bytes_tensor(name: str, data: Buffer, count: int) -> None:
+async def _fault_in_texts(data: Buffer, count: int) -> str:
     """Follow the length prefixes of a BYTES tensor, yielding to other requests now and then."""
     position, walked = walk_bytes(data, 0, _WALK_SLICE)
     while 0 <= position < len(data):
@@ -197,8 +206,7 @@ async def _check_bytes_tensor(name: str, data: Buffer, count: int) -> None:
         position, steps = walk_bytes(data, position, _WALK_SLICE)
         walked += steps
     if position < 0:
-        message = f"inputs.{name}: a length prefix points past the end of the data"
-        raise MalformedRequest(message)
+        return "a length prefix points past the end of the data"
     if walked != count:
-        message = f"inputs.{name}: shape needs {count} elements, the data holds {walked}"
-        raise MalformedRequest(message)
+        return f"shape needs {count} elements, the data holds {walked}"
+    return ""

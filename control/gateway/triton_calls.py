@@ -48,13 +48,14 @@ class TritonCalls:
         parts = [self._head(view, header, data), header, *data]
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        hold_until_s = started_s + self.gate.limits.timeout_s
+        deadline_s = started_s + self._timeout_s
+        hold_until_s = min(deadline_s, started_s + self.gate.limits.timeout_s)
         losses = 0
         while True:
             if not self.gate.is_open:
                 await self.gate.wait_open(hold_until_s)
             try:
-                return await self._send(view, parts, started_s + self._timeout_s)
+                return await self._send(view, parts, deadline_s)
             except ConnectRefused as error:
                 self.gate.close(str(error))
             except ConnectionLost as error:

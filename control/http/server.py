@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from control.errors import ControlError
@@ -14,6 +15,7 @@ from control.http.messages import Reply, Request
 Handler = Callable[[Request], Awaitable[Reply]]
 
 _SWEEP_INTERVAL_S = 0.1
+_CROWD_MEMORY_SWEEPS = 20
 
 
 def _ignore_refusal(_error: ControlError) -> None:
@@ -41,6 +43,8 @@ class HttpServer:
         self._connections: set[HttpConnection] = set()
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
+        # A crowd is remembered: else its last ones, few again, would get the patience of the few.
+        self._unfinished: deque[int] = deque(maxlen=_CROWD_MEMORY_SWEEPS)
 
     async def listen(self, *sockets: socket.socket) -> None:
         """Start to accept on bound sockets."""
@@ -85,7 +89,8 @@ class HttpServer:
         # One pass over all connections replaces a timer per connection and request.
         limits = self.limits
         reading = [one for one in self._connections if one.reading]
-        stall_timeout_s = limits.patience.stall_timeout_for(len(reading))
+        self._unfinished.append(len(reading))
+        stall_timeout_s = limits.patience.stall_timeout_for(max(self._unfinished))
         for connection in reading:
             connection.refuse_if_slow(now_s, stall_timeout_s)
         for connection in list(self._connections):

@@ -88,7 +88,10 @@ class Child:
     async def _keep(self) -> None:
         deaths_s: list[float] = []
         while True:
-            await self._run_once()
+            try:
+                await self._run_once()
+            except OSError as error:  # no memory, no file, no process left: it may pass
+                _log.error("start_failed", name=self._plan.name, reason=str(error))
             deaths_s = [*deaths_s[-20:], time.monotonic()]
             delay_s = next_restart_delay_s(self._plan.budget, deaths_s, deaths_s[-1])
             code = self._process.returncode if self._process else None
@@ -97,6 +100,7 @@ class Child:
 
     async def _run_once(self) -> None:
         plan = self._plan
+        self._process = None
         await plan.prepare()
         # Not asyncio's own subprocess: its wait() also waits for the output pipe, which
         # grandchildren may hold open after the child's death.

@@ -35,10 +35,13 @@ _decode: Final = msgspec.msgpack.Decoder(SnapshotMessage).decode
 def decode_snapshot(data: bytes) -> Snapshot:
     """Decode a message and derive each version's contract; raises ValueError on a broken one."""
     try:
-        message = _decode(data)
-    except msgspec.MsgspecError as error:
-        text = f"broken snapshot: {error}"
+        return _to_snapshot(_decode(data))
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        text = f"broken snapshot: {error!r}"
         raise ValueError(text) from error
+
+
+def _to_snapshot(message: SnapshotMessage) -> Snapshot:
     models: dict[str, dict[int, VersionView]] = {}
     for one in message.versions:
         view = VersionView(

@@ -16,12 +16,37 @@ class GatewayMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Declare the series in ``registry``."""
+        self._declare_counters(registry)
+        self._declare_durations(registry)
+        self._declare_gauges(registry)
+        self.observe_for: Callable[[str, str], VersionSeries] = cache(self._series)
+
+    def _declare_counters(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "seawall_requests_total",
             "Inference requests answered, by outcome: 'ok' or the error code.",
             ["model", "version", "outcome"],
             registry=registry,
         )
+        self.refused_unread = Counter(
+            "seawall_refused_unread_total",
+            "Requests refused before they were whole, by error code.",
+            ["code"],
+            registry=registry,
+        )
+        self.replays = Counter(
+            "seawall_replays_total",
+            "Requests sent again because Triton died before it answered them.",
+            registry=registry,
+        )
+        self.request_bytes = Counter(
+            "seawall_request_body_bytes_total",
+            "Bytes of inference request bodies, as received.",
+            ["model", "version"],
+            registry=registry,
+        )
+
+    def _declare_durations(self, registry: CollectorRegistry) -> None:
         self.duration = Histogram(
             "seawall_request_duration_seconds",
             "Time from the whole request read to the answer written, seconds.",
@@ -36,12 +61,8 @@ class GatewayMetrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self.refused_unread = Counter(
-            "seawall_refused_unread_total",
-            "Requests refused before they were whole, by error code.",
-            ["code"],
-            registry=registry,
-        )
+
+    def _declare_gauges(self, registry: CollectorRegistry) -> None:
         self.held = Gauge(
             "seawall_held_requests",
             "Requests that wait for Triton to come back.",
@@ -60,18 +81,6 @@ class GatewayMetrics:
             multiprocess_mode="livemin",
             registry=registry,
         )
-        self.replays = Counter(
-            "seawall_replays_total",
-            "Requests sent again because Triton died before it answered them.",
-            registry=registry,
-        )
-        self.request_bytes = Counter(
-            "seawall_request_body_bytes_total",
-            "Bytes of inference request bodies, as received.",
-            ["model", "version"],
-            registry=registry,
-        )
-        self.observe_for: Callable[[str, str], VersionSeries] = cache(self._series)
 
     def _series(self, model: str, version: str) -> "VersionSeries":
         return VersionSeries(self, model, version)

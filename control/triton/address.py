@@ -15,12 +15,17 @@ class Address:
     @property
     def host_header(self) -> str:
         """The value of the ``Host`` header for requests to this address."""
-        return "triton" if self.unix_path else f"{self.host}:{self.port}"
+        return "triton" if self.unix_path else self._host_and_port
 
     @property
     def grpc_target(self) -> str:
         """The address in gRPC's own syntax."""
-        return f"unix:{self.unix_path}" if self.unix_path else f"{self.host}:{self.port}"
+        return f"unix:{self.unix_path}" if self.unix_path else self._host_and_port
+
+    @property
+    def _host_and_port(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host  # an IPv6 address
+        return f"{host}:{self.port}"
 
 
 def parse_address(text: str) -> Address:
@@ -31,9 +36,9 @@ def parse_address(text: str) -> Address:
             return Address(unix_path=path)
         message = f"'{text}' is not an address: a Unix socket needs an absolute path, unix:/path"
         raise ValueError(message)
-    parts = urlsplit(text if "//" in text else f"//{text}")
     message = f"'{text}' is not an address: expected unix:/path or host:port"
     try:
+        parts = urlsplit(text if "//" in text else f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(message) from error

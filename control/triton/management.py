@@ -1,5 +1,6 @@
 """Asks Triton about its models: the index over gRPC, documents over HTTP as clients see them."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -85,16 +86,24 @@ class HttpIndex:
     async def read(self) -> Sequence[IndexEntry]:
         """Give all versions; raises TritonAway."""
         body = await read_document(self._upstream, "/v2/repository/index", method="POST")
-        entries = msgspec.json.decode(body, type=list[_HttpEntry])
-        return [IndexEntry(one.name, int(one.version), one.state, one.reason) for one in entries]
+        try:
+            entries = msgspec.json.decode(body, type=list[_HttpEntry])
+            return [
+                IndexEntry(one.name, int(one.version), one.state, one.reason) for one in entries
+            ]
+        except (msgspec.MsgspecError, ValueError) as error:
+            message = f"the repository index cannot be read: {error}"
+            raise TritonAway(message) from error
 
 
 async def read_document(upstream: Upstream, path: str, *, method: str = "GET") -> bytes:
     """Give the body of a 200; raises TritonAway on anything else."""
     try:
-        answer = await upstream.request(method, path)
-    except (ConnectRefused, ConnectionLost) as error:
-        raise TritonAway(str(error)) from error
+        async with asyncio.timeout(_TIMEOUT_S):
+            answer = await upstream.request(method, path)
+    except (ConnectRefused, ConnectionLost, TimeoutError) as error:
+        message = f"{path}: {error or 'no answer in time'}"
+        raise TritonAway(message) from error
     if answer.status != _OK:
         message = f"{path}: status {answer.status}"
         raise TritonAway(message)

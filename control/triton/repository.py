@@ -1,7 +1,11 @@
 """Looks through a model repository for what must not reach tritonserver."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_PYTHON_BACKEND: Final = re.compile(r"""^\s*backend\s*:\s*["']python["']""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,15 @@ def _refusal(folder: Path) -> str | None:
     config = folder / "config.pbtxt"
     if not config.is_file():
         return "has no config.pbtxt"
-    versions = [one for one in folder.iterdir() if one.is_dir() and one.name.isdigit()]
+    versions = [one for one in folder.iterdir() if one.is_dir() and _is_version(one.name)]
     if not versions:
         return "has no version folder"
-    if 'backend: "python"' not in config.read_text(errors="replace"):
+    if not _PYTHON_BACKEND.search(config.read_text(errors="replace")):
         return None
     # The load of a Python model without model.py hangs for ever, and with it the whole start.
     empty = sorted(int(one.name) for one in versions if not (one / "model.py").is_file())
     return f"version {empty[0]} has no model.py" if empty else None
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdigit()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STUB = "triton_python_backend_stub"
-_MODEL_ARGUMENT, _INSTANCE_FROM_END = 1, -2
+_MODEL_ARGUMENT, _INSTANCE_FROM_END, _LEAST_ARGUMENTS = 1, -2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ def _from_command_line(pid: int) -> tuple[str, int] | None:
     except OSError:
         return None
     arguments = [one for one in arguments if one]
-    if not arguments or not arguments[0].endswith(_STUB):
+    if len(arguments) < _LEAST_ARGUMENTS or not arguments[0].endswith(_STUB):
         return None
     # An instance is named <model>_<group>_<number>; its code is <model>/<version>/model.py.
     model = arguments[_INSTANCE_FROM_END].rsplit("_", 2)[0]
     folder = Path(arguments[_MODEL_ARGUMENT]).parent
-    version = int(folder.name) if folder.name.isdigit() else 0
+    version = int(folder.name) if folder.name.isascii() and folder.name.isdigit() else 0
     return model, version

@@ -3,11 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from control.core.tensors import Buffer
 from control.errors import DeadlineExceeded
 from control.triton.address import Address
 from control.triton.connection import ConnectionLost, UpstreamAnswer, UpstreamConnection
+
+_TOO_LATE: Final = "Triton did not answer within the request's time"
 
 
 class ConnectRefused(Exception):
@@ -35,7 +38,7 @@ class Upstream:
         Raises ConnectRefused, ConnectionLost, or DeadlineExceeded at ``deadline_s`` (loop time). A
         call that was given up closes its connection: what Triton still answers belongs to nobody.
         """
-        connection = self._take_idle() or await self._connect()
+        connection = self._take_idle() or await self._connect_by(deadline_s)
         waiter = connection.send(parts)
         timer = None
         if deadline_s is not None:
@@ -95,6 +98,13 @@ class Upstream:
         else:
             self._idle.append(connection)
 
+    async def _connect_by(self, deadline_s: float | None) -> UpstreamConnection:
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                return await self._connect()
+        except TimeoutError as error:
+            raise DeadlineExceeded(_TOO_LATE) from error
+
     async def _connect(self) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         address = self._address
@@ -118,7 +128,7 @@ def _ignore() -> None:
 
 def _expire(waiter: "asyncio.Future[UpstreamAnswer]") -> None:
     if not waiter.done():
-        waiter.set_exception(DeadlineExceeded("Triton did not answer within the request's time"))
+        waiter.set_exception(DeadlineExceeded(_TOO_LATE))
 
 
 __all__ = ["ConnectRefused", "ConnectionLost", "Upstream", "UpstreamAnswer"]

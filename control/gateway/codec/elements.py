@@ -1,6 +1,7 @@
 """A tensor's elements between their JSON form and their raw bytes."""
 
 import json
+import math
 import struct
 from types import GenericAlias
 from typing import Annotated, Any, Final
@@ -15,8 +16,9 @@ from control.core.datatypes import BYTES, ELEMENT_BYTES
 from control.core.tensors import MAX_RANK, Buffer
 from control.errors import MalformedRequest
 
-_FP16_LIMIT: Final = 65519.99  # the largest number that rounds to a finite FP16
-_FP32_LIMIT: Final = 3.4028235677973366e38  # likewise for FP32
+#: From here on a number rounds to infinity: halfway between the largest finite one and the next.
+_FP16_LIMIT: Final = math.nextafter(65520.0, 0.0)
+_FP32_LIMIT: Final = math.nextafter(2.0**128 - 2.0**103, 0.0)
 
 _ELEMENT_TYPES: Final[dict[str, Any]] = {
     "BOOL": bool,

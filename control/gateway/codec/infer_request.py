@@ -188,7 +188,9 @@ def parse_with_special_numbers(text: bytes, into: type[T]) -> T | None:
     if b"NaN" not in text and b"Infinity" not in text:
         return None
     try:
-        return msgspec.convert(json.loads(text), into)
+        document = json.loads(text)
+        json.dumps(document, ensure_ascii=False).encode()  # no half of a surrogate pair gets by
+        return msgspec.convert(document, into)
     except msgspec.ValidationError as error:
         raise MalformedRequest(_readable(error)) from error
     except (ValueError, RecursionError) as error:

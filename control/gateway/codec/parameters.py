@@ -9,6 +9,8 @@ from control.errors import MalformedRequest
 _RESERVED: Final = "triton_"
 _FLAGS: Final = frozenset({"sequence_start", "sequence_end"})
 _COUNTS: Final = frozenset({"priority", "timeout"})
+#: Triton compares each with all before it: 40 000 take it three seconds.
+_MAX_PARAMETERS: Final = 1024
 _MAX_UINT64: Final = 2**64 - 1
 _MIN_INT64: Final = -(2**63)
 
@@ -18,6 +20,9 @@ def checked_parameters(parameters: dict[str, Parameter]) -> dict[str, Parameter]
 
     Triton answers a mistyped one with 500, as if it were a failure of its own.
     """
+    if len(parameters) > _MAX_PARAMETERS:
+        message = f"request has {len(parameters)} parameters, at most {_MAX_PARAMETERS} are allowed"
+        raise MalformedRequest(message)
     return {name: _checked(name, value) for name, value in parameters.items()}
 
 

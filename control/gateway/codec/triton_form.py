@@ -90,7 +90,8 @@ def encode_for_triton(request: InferRequest) -> tuple[bytes, list[Buffer]]:
 def decode_from_triton(headers: dict[bytes, bytes], body: Buffer) -> Answer:
     """Split Triton's answer into tensors; raises BadUpstreamAnswer where it does not add up."""
     view = memoryview(body)
-    length = int(headers.get(_HEADER_LENGTH, len(view)))
+    text = headers.get(_HEADER_LENGTH, b"%d" % len(view))
+    length = int(text) if text.isdigit() else len(view)
     try:
         header = _decode_header(view[:length])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -116,11 +117,14 @@ def decode_from_triton(headers: dict[bytes, bytes], body: Buffer) -> Answer:
 
 def _decode_output(output: _Output, view: memoryview, position: int) -> tuple[AnswerTensor, int]:
     size = output.parameters.get("binary_data_size")
-    if not isinstance(size, int) or position + size > len(view):
+    if not isinstance(size, int) or not 0 <= size <= len(view) - position:
         message = f"output '{output.name}' came without its binary data"
         raise BadUpstreamAnswer(message)
     if output.datatype not in DATATYPES:
         message = f"output '{output.name}' has the unknown datatype '{output.datatype[:32]}'"
+        raise BadUpstreamAnswer(message)
+    if min(output.shape, default=0) < 0:
+        message = f"output '{output.name}' has the impossible shape {output.shape}"
         raise BadUpstreamAnswer(message)
     if output.datatype != BYTES:
         needed = expected_bytes(output.datatype, element_count(output.shape))
