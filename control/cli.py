@@ -84,13 +84,11 @@ def status(config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # n
     if as_json:
         _out.print_json(json.dumps(document))
         return
-    triton = document["triton"]
-    up = "up" if triton["up"] else f"down ({triton['reason']})"
-    _out.print(f"triton {up}, {document['gateways']} gateway(s), revision {document['revision']}")
-    table = Table("model", "version", "ready", "reason")
-    for one in document["models"]:
-        ready = "yes" if one["ready"] else "no"
-        table.add_row(one["model"], str(one["version"]), ready, one["reason"])
+    try:
+        summary, table = _describe_status(document)
+    except (KeyError, TypeError):
+        _fail(f"what answers at {settings.admin.http} is not Seawall's controller")
+    _out.print(summary)
     _out.print(table)
 
 
@@ -110,6 +108,17 @@ def fetch_models(
         _fail(str(error))
     placed, present = len(report.placed), len(report.present)
     _err.print(f"weights: {placed} file(s) put in place, {present} already there and right")
+
+
+def _describe_status(document: Any) -> tuple[str, Table]:  # noqa: ANN401 - a JSON document
+    triton = document["triton"]
+    up = "up" if triton["up"] else f"down ({triton['reason']})"
+    table = Table("model", "version", "ready", "reason")
+    for one in document["models"]:
+        ready = "yes" if one["ready"] else "no"
+        table.add_row(one["model"], str(one["version"]), ready, one["reason"])
+    revision = document["revision"]
+    return f"triton {up}, {document['gateways']} gateway(s), revision {revision}", table
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:

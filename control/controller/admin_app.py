@@ -44,13 +44,14 @@ class Status(BaseModel):
 def create_admin_app(state: ControllerState) -> OpenAPI:
     """Build the application; views only read ``state``."""
     info = Info(title="Seawall admin API", version=control.__version__)
-    app = OpenAPI("seawall-admin", info=info, doc_prefix="/admin/v1", doc_url="/openapi.json")
+    app = OpenAPI("seawall-admin", info=info, doc_ui=False, static_folder=None)
     app.register_error_handler(HTTPException, _answer_http_error)
 
     @app.get("/admin/v1/status", summary="Show the state of Seawall", responses={200: Status})
     def _status() -> Response:
         return Response(_read_status(state).model_dump_json(), content_type="application/json")
 
+    app.add_url_rule("/admin/v1/openapi.json", "openapi", lambda: app.api_doc)
     return app
 
 

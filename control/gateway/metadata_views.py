@@ -10,9 +10,11 @@ from control.core.versions import parse_version
 from control.errors import ModelNotFound, UpstreamUnavailable
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
+from control.gateway.replies_of_triton import classify_refusal
 
 #: Triton's own status for "not ready" (2.51); its clients read it so.
 _NOT_READY_STATUS = 400
+_OK = 200
 
 
 def register_metadata_views(app: Flask, gateway: Gateway, bridge: Bridge) -> None:
@@ -85,7 +87,9 @@ class _Views:
 
     def _from_triton(self, path: str) -> Response:
         answer = self._bridge.run(self._gateway.triton.request("GET", path))
-        return _json(bytes(answer.body), answer.status)
+        if answer.status != _OK:
+            raise classify_refusal(answer.status, bytes(answer.body))
+        return _json(bytes(answer.body))
 
     def _find(self, model: str, version: str | None) -> VersionView:
         """Find a version's documents; one that is loaded but sick still has them."""

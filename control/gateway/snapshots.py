@@ -32,8 +32,9 @@ class SnapshotHolder:
         self._listeners.append(listener)
 
     def accept(self, snapshot: Snapshot) -> None:
-        """Take a new snapshot."""
+        """Take a new snapshot; it is newer than what was seen here."""
         self.current = snapshot
+        self._dead_until_s.clear()
         for listener in self._listeners:
             listener(snapshot)
         self._first.set()
@@ -62,10 +63,6 @@ class SnapshotHolder:
     def mark_dead(self, view: VersionView) -> None:
         """Remember that the version's Python process was seen dead."""
         self._dead_until_s[view.model, view.version] = time.monotonic() + _DEAD_FOR_S
-
-    def mark_alive(self, view: VersionView) -> None:
-        """Forget that, after an answer."""
-        self._dead_until_s.pop((view.model, view.version), None)
 
     def is_dead(self, view: VersionView) -> bool:
         """Whether this gateway has seen the version's process dead just now."""

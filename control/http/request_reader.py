@@ -158,7 +158,7 @@ class RequestReader:
         if self._parser.should_upgrade():
             return
         self.reading = False
-        path, _, query = self._target.partition(b"?")
+        path, _, query = _in_origin_form(self._target).partition(b"?")
         request = Request(self._parser.get_method(), path, query, self._headers, self._body)
         self._held_bytes = 0
         self._body = b""  # an idle connection must not keep what it has last read
@@ -217,3 +217,11 @@ class RequestReader:
         if count > self._limits.max_body_bytes:
             message = f"body of {count} bytes exceeds {self._limits.max_body_bytes} bytes"
             raise TooLarge(message)
+
+
+def _in_origin_form(target: bytes) -> bytes:
+    """Cut scheme and authority off a target, which a server must take too (RFC 9112, 3.2.2)."""
+    if target[:7].lower() != b"http://":
+        return target
+    _, slash, rest = target[7:].partition(b"/")
+    return slash + rest or b"/"

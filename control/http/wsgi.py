@@ -94,6 +94,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input_terminated": True,  # it ends by itself: nobody need copy it piece by piece
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,

@@ -88,19 +88,18 @@ class Child:
     async def _keep(self) -> None:
         deaths_s: list[float] = []
         while True:
+            code = None
             try:
-                await self._run_once()
+                code = await self._run_once()
             except OSError as error:  # no memory, no file, no process left: it may pass
                 _log.error("start_failed", name=self._plan.name, reason=str(error))
             deaths_s = [*deaths_s[-20:], time.monotonic()]
             delay_s = next_restart_delay_s(self._plan.budget, deaths_s, deaths_s[-1])
-            code = self._process.returncode if self._process else None
             _log.error("process_died", name=self._plan.name, code=code, restart_in_s=delay_s)
             await asyncio.sleep(delay_s)
 
-    async def _run_once(self) -> None:
+    async def _run_once(self) -> int | None:
         plan = self._plan
-        self._process = None
         await plan.prepare()
         # Not asyncio's own subprocess: its wait() also waits for the output pipe, which
         # grandchildren may hold open after the child's death.
@@ -122,6 +121,8 @@ class Child:
         finally:
             attending.cancel()
         self.kill()  # its own children must not outlive it: they would hold its sockets and memory
+        self._process = None  # its number may soon be another's
+        return process.returncode
 
     def _kill_if_too_slow(self, attending: "asyncio.Future[None]") -> None:
         if not attending.cancelled() and isinstance(attending.exception(), TimeoutError):

@@ -10,6 +10,8 @@ from control.link.messages import SnapshotMessage, encode_snapshot
 
 FRAME: Final = struct.Struct("<I")
 
+_MAX_UNREAD_BYTES: Final = 32 * 1024 * 1024
+
 
 class SnapshotPublisher:
     """Serves the link's socket; keeps the last snapshot for gateways that start alone."""
@@ -35,8 +37,11 @@ class SnapshotPublisher:
         """Send the snapshot to every gateway and keep it on disk."""
         data = encode_snapshot(message)
         self._frame = FRAME.pack(len(data)) + data
-        for gateway in self._gateways:
-            gateway.write(self._frame)
+        for gateway in list(self._gateways):
+            if gateway.transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
+                gateway.transport.abort()  # it reads nothing; when it lives again it comes back
+            else:
+                gateway.write(self._frame)
         draft = self._kept_at.with_suffix(".draft")
         draft.write_bytes(data)
         draft.replace(self._kept_at)

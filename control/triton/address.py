@@ -42,6 +42,7 @@ def parse_address(text: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(message) from error
-    if not host or port is None or parts.scheme not in {"", "http", "grpc"}:
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    if not host or not port or more or " " in host or parts.scheme not in {"", "http", "grpc"}:
         raise ValueError(message)
     return Address(host=host, port=port)

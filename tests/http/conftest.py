@@ -55,7 +55,7 @@ Start = Callable[..., Awaitable[Front]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Start]:
-    """Give what starts servers: ``front = await serve(handle, max_headers=3)``."""
+    """Give what starts a server for one test, with a handler and limits of its choice."""
     fronts: list[Front] = []
 
     async def start(handle: Handler = echo, **limits: object) -> Front:

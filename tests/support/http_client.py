@@ -38,7 +38,7 @@ class RawClient:
         sock = socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 - its name says it
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=sock, limit=2**16)
         return cls(reader, writer)

@@ -1,0 +1,74 @@
+"""The snapshot that requests are decided by."""
+
+import asyncio
+
+import pytest
+
+from control.core.snapshot import Snapshot
+from control.errors import ModelNotFound, UpstreamUnavailable
+from control.gateway.snapshots import SnapshotHolder
+from tests.gateway.conftest import make_view, snapshot_of
+
+ONE, TWO = make_view(version=1), make_view(version=2)
+
+
+async def test_until_the_first_snapshot_requests_wait() -> None:
+    """A request that comes before any snapshot waits for it, and then goes on."""
+    holder = SnapshotHolder()
+    waiting = asyncio.create_task(holder.wait_first(20.0))
+    await asyncio.sleep(0)
+    assert not holder.filled
+    assert not waiting.done()
+    holder.accept(snapshot_of(ONE))
+    await waiting
+    assert holder.filled
+
+
+async def test_the_wait_for_the_first_snapshot_is_bounded() -> None:
+    """A gateway that never learns of any model says so instead of hanging."""
+    with pytest.raises(UpstreamUnavailable) as caught:
+        await SnapshotHolder().wait_first(0.01)
+    assert caught.value.retry_after_s is not None
+
+
+async def test_a_new_snapshot_replaces_the_old_one_whole() -> None:
+    """What is not in the newest snapshot does not exist any more; listeners hear of each."""
+    holder = SnapshotHolder()
+    heard: list[Snapshot] = []
+    holder.on_change(heard.append)
+    old, new = snapshot_of(ONE), snapshot_of(make_view("other"))
+    for snapshot in (old, new):
+        holder.accept(snapshot)
+    assert heard == [old, new]
+    with pytest.raises(ModelNotFound):
+        holder.choose("identity", None)
+    assert holder.choose("other", None).model == "other"
+
+
+async def test_the_choice_is_the_cores() -> None:
+    """Newest ready without a pin, the pinned one with it, 404 or 503 otherwise."""
+    holder = SnapshotHolder()
+    holder.accept(snapshot_of(ONE, TWO, make_view(version=3, ready=False)))
+    assert holder.choose("identity", None).version == 2
+    assert holder.choose("identity", 1).version == 1
+    with pytest.raises(ModelNotFound):
+        holder.choose("identity", 9)
+    with pytest.raises(UpstreamUnavailable):
+        holder.choose("identity", 3)
+    assert holder.is_ready("identity", 1)
+    assert not holder.is_ready("identity", 3)
+    assert not holder.is_ready("nobody", None)
+
+
+async def test_a_version_seen_dead_is_not_chosen_until_the_controller_speaks() -> None:
+    """What a gateway learns itself counts at once; another version is not touched by it."""
+    holder = SnapshotHolder()
+    holder.accept(snapshot_of(ONE, TWO))
+    holder.mark_dead(TWO)
+    assert holder.is_dead(TWO)
+    assert not holder.is_ready("identity", 2)
+    with pytest.raises(UpstreamUnavailable):
+        holder.choose("identity", 2)
+    assert holder.choose("identity", 1) is ONE
+    holder.accept(snapshot_of(ONE, TWO))
+    assert holder.choose("identity", 2) is TWO

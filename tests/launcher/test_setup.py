@@ -1,0 +1,88 @@
+"""What a launcher prepares for its children."""
+
+import asyncio
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from control.child import ChildSetup, load_child_setup, save_child_setup
+from control.config import Settings, load_settings
+from control.launcher.launch import LaunchError, launch
+from control.runtime import RuntimePaths
+from tests.support.stack import free_port
+
+
+def test_a_setup_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Settings, paths, secret and sockets reach a child unchanged, and nobody else."""
+    settings = load_settings(None, {}, {"gateway.workers": 3, "state.dir": str(tmp_path)})
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        setup = ChildSetup(settings, RuntimePaths(tmp_path), "s3cret", {"http": listening.fileno()})
+        file = tmp_path / "setup.json"
+        save_child_setup(setup, file)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        loaded = load_child_setup(str(file))
+        assert loaded == setup
+        with loaded.socket("http") as taken:
+            assert taken.getsockname() == listening.getsockname()
+            assert taken.fileno() != listening.fileno()
+
+
+def test_two_state_directories_share_no_shared_memory(tmp_path: Path) -> None:
+    """Each Seawall names its regions by its own directory, and always alike."""
+    one, two = RuntimePaths(tmp_path / "one"), RuntimePaths(tmp_path / "two")
+    assert one.shared_memory_prefix != two.shared_memory_prefix
+    assert (
+        one.shared_memory_prefix == RuntimePaths(tmp_path / "x" / ".." / "one").shared_memory_prefix
+    )
+
+
+def settings_for(directory: Path, **flags: object) -> Settings:
+    """Settings on free ports with their state in a directory."""
+    ports = {f"{name}.http": f"127.0.0.1:{free_port()}" for name in ("gateway", "metrics", "admin")}
+    return load_settings(None, {}, {**ports, "state.dir": str(directory), **flags})
+
+
+def launch_and_fail(settings: Settings) -> str:
+    """Start a Seawall that cannot start, and give the reason."""
+    with pytest.raises(LaunchError) as caught:
+        asyncio.run(launch(settings, lambda _: None))
+    return str(caught.value)
+
+
+def test_a_missing_repository_is_told(tmp_path: Path) -> None:
+    """Without models there is nothing to serve; nothing is left behind."""
+    settings = settings_for(tmp_path / "var", **{"triton.repository": str(tmp_path / "none")})
+    assert "is not a directory" in launch_and_fail(settings)
+    assert not (tmp_path / "var" / "run").exists()
+
+
+def test_an_address_in_use_is_told(tmp_path: Path) -> None:
+    """The message names the address that is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = settings_for(tmp_path, **{"gateway.http": address})
+        assert f"cannot listen on {address}" in launch_and_fail(settings)
+
+
+def test_a_state_directory_that_cannot_be_one_is_told(tmp_path: Path) -> None:
+    """A file in its place, or a path too long for sockets, is a plain message."""
+    (tmp_path / "file").touch()
+    assert "cannot be used" in launch_and_fail(settings_for(tmp_path / "file"))
+    assert "too long" in launch_and_fail(settings_for(tmp_path / ("x" * 100)))
+
+
+def test_two_seawalls_never_share_a_state_directory(tmp_path: Path) -> None:
+    """The second one ends with a message, and the first one's files stay."""
+    import fcntl  # noqa: PLC0415
+
+    paths = RuntimePaths(tmp_path)
+    paths.run.mkdir()
+    (paths.run / "link.sock").touch()
+    descriptor = os.open(paths.lock, os.O_CREAT | os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert "another Seawall" in launch_and_fail(settings_for(tmp_path))
+    assert (paths.run / "link.sock").exists()
+    os.close(descriptor)

@@ -1,0 +1,113 @@
+"""The stubs of a server, told from the process table."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from control.triton.stubs import Stub, StubWatch
+from tests.support.stack import wait_until
+
+
+class Stubs:
+    """Children of this process that look like stubs of a tritonserver."""
+
+    def __init__(self, directory: Path) -> None:
+        self._program = directory / "triton_python_backend_stub"
+        self._program.symlink_to(Path(sys.executable).resolve())
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str) -> int:
+        """Start a process with a stub's name and these arguments."""
+        script = "import sys,time; sys.stdout.write('x'); sys.stdout.flush(); time.sleep(600)"
+        command = [str(self._program), "-c", script, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"x"
+        self._processes.append(process)
+        return process.pid
+
+    def kill_unreaped(self, pid: int) -> None:
+        """Kill a process and leave its zombie."""
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: state_of(pid) == "Z", "it is a zombie")
+
+    def close(self) -> None:
+        """End all."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def state_of(pid: int) -> str:
+    """A process's state in the kernel's letters."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture
+def stubs(tmp_path: Path) -> Iterator[Stubs]:
+    """Start stubs of this process."""
+    one = Stubs(tmp_path)
+    yield one
+    one.close()
+
+
+def own(found: list[Stub], *pids: int) -> list[Stub]:
+    """The stubs among those found that a test has started."""
+    return sorted((one for one in found if one.pid in pids), key=lambda one: pids.index(one.pid))
+
+
+def test_live_and_dead_stubs_are_told_apart(stubs: Stubs) -> None:
+    """A stub is known by its model while it lives, and still when it is a zombie."""
+    watch = StubWatch()
+    # the interpreter takes '-c' and the script first: the model's path is not where it is in a stub
+    pid = stubs.start("/m/my_model_x/3/model.py", "region", "my_model_x_0_0", "last")
+    (live,) = own(watch.scan(os.getpid()), pid)
+    assert (live.model, live.dead) == ("my_model_x", False)
+    stubs.kill_unreaped(pid)
+    (dead,) = own(watch.scan(os.getpid()), pid)
+    assert (dead.model, dead.dead) == ("my_model_x", True)
+
+
+def test_a_stub_that_is_gone_is_forgotten(stubs: Stubs) -> None:
+    """A stub that Triton has reaped was unloaded, not lost."""
+    watch = StubWatch()
+    pid = stubs.start("a", "b", "m_0_0", "last")
+    assert own(watch.scan(os.getpid()), pid)
+    stubs.close()
+    assert own(watch.scan(os.getpid()), pid) == []
+    assert pid not in watch._known
+    stubs._processes.clear()
+
+
+def test_a_zombie_that_was_never_seen_alive_is_nobodys(stubs: Stubs) -> None:
+    """Without a command line nothing tells whose stub it was."""
+    pid = stubs.start("a", "b", "m_0_0", "last")
+    stubs.kill_unreaped(pid)
+    assert own(StubWatch().scan(os.getpid()), pid) == []
+
+
+def test_other_children_are_no_stubs(stubs: Stubs) -> None:
+    """Only programs of the stub's name count, and only with a stub's arguments."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        assert own(StubWatch().scan(os.getpid()), other.pid) == []
+    program = str(stubs._program)
+    with subprocess.Popen([program, "-"], stdin=subprocess.PIPE) as bare:
+        wait_until(lambda: program.encode() in cmdline(bare.pid), "it has started")
+        assert own(StubWatch().scan(os.getpid()), bare.pid) == []
+
+
+def cmdline(pid: int) -> bytes:
+    """A process's command line."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_server_that_is_gone_has_no_stubs() -> None:
+    """The scan of a process that does not exist is empty."""
+    assert StubWatch().scan(2**22 + 1) == []
