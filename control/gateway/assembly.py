@@ -58,7 +58,7 @@ class Gateway:
         self.subscriber.load_kept()
         self._background = [
             asyncio.create_task(self.subscriber.run()),
-            asyncio.create_task(self.observer.publish_gauges()),
+            asyncio.create_task(self.observer.write_down_for_ever()),
         ]
 
     def stop(self) -> None:

@@ -30,6 +30,7 @@ class MetricsEndpoint:
         """Answer ``GET /metrics``."""
         if request.path != b"/metrics" or request.method != b"GET":
             return error_reply(EndpointNotFound("metrics are at /metrics"), new_request_id())
+        self._gateway.observer.write_down()
         own = await asyncio.to_thread(self._collect)
         body = own + await self._triton_series()
         return Reply(200, [body], content_type=CONTENT_TYPE_LATEST.encode())

@@ -19,7 +19,7 @@ AccessLog = Literal["all", "failures", "none"]
 _GOOD_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _OK: Final = "ok"
 _SERVER_ERROR: Final = 500
-_GAUGE_INTERVAL_S: Final = 0.25
+_WRITE_INTERVAL_S: Final = 0.25
 
 _log = get_logger("request")
 
@@ -57,11 +57,16 @@ class Observer:
         self._access_log = access_log
         self._in_flight = 0
 
-    async def publish_gauges(self) -> None:
-        """Write the gauges now and then, for ever: cheaper than twice a request."""
+    async def write_down_for_ever(self) -> None:
+        """Write the counts down a few times a second: cheaper than several times a request."""
         while True:
-            self._metrics.in_flight.set(self._in_flight)
-            await asyncio.sleep(_GAUGE_INTERVAL_S)
+            self.write_down()
+            await asyncio.sleep(_WRITE_INTERVAL_S)
+
+    def write_down(self) -> None:
+        """Bring the metrics up to date with what has been counted."""
+        self._metrics.in_flight.set(self._in_flight)
+        self._metrics.flush()
 
     def start(self, model: str, headers: Headers, body_bytes: int) -> Observation:
         """Begin the notes on a request."""
@@ -87,7 +92,7 @@ class Observer:
         self._in_flight -= 1
         version = str(seen.view.version) if seen.view else ""
         model = seen.model if seen.view else ""
-        self._metrics.observe_for(model, version).outcome("client_gone").inc()
+        self._metrics.observe_for(model, version).count("client_gone")
 
     def finish(self, seen: Observation, reply: Reply) -> None:
         """Count and log a request whose reply is ready."""
@@ -97,9 +102,9 @@ class Observer:
         known = seen.view is not None
         model, version = (seen.model, str(seen.view.version)) if seen.view else ("", "")
         series = self._metrics.observe_for(model, version)
-        series.outcome(seen.outcome).inc()
+        series.count(seen.outcome)
         if known:
-            series.request_bytes.inc(seen.body_bytes)
+            series.request_bytes.pending += seen.body_bytes
             series.duration.observe(now_s - seen.started_s)
             if seen.answered_s:
                 series.upstream.observe(seen.answered_s - seen.routed_s)

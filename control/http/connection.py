@@ -9,6 +9,7 @@ from control.errors import ControlError, RequestTimeout, release_frames
 from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
 from control.http.request_reader import RequestReader
+from control.http.writing import write_parts
 
 if TYPE_CHECKING:
     from control.http.server import HttpServer
@@ -141,7 +142,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Write a reply; its body parts are not copied."""
         if self._transport is not None:
             head = reply.head(keep_alive=keep_alive)
-            self._transport.writelines([head, *reply.body] if with_body else [head])
+            write_parts(self._transport, [head, *reply.body] if with_body else [head])
 
     def refuse(self, error: ControlError) -> None:
         """Answer a request that never became one, and end the connection."""

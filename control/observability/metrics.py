@@ -5,6 +5,8 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from control.observability.tallies import CounterTally, HistogramTally
+
 _LATENCY_BUCKETS_S = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1),
     *(0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
@@ -19,6 +21,7 @@ class GatewayMetrics:
         self._declare_counters(registry)
         self._declare_durations(registry)
         self._declare_gauges(registry)
+        self._all_series: list[VersionSeries] = []
         self.observe_for: Callable[[str, str], VersionSeries] = cache(self._series)
 
     def _declare_counters(self, registry: CollectorRegistry) -> None:
@@ -82,35 +85,42 @@ class GatewayMetrics:
             registry=registry,
         )
 
+    def flush(self) -> None:
+        """Write down what has been counted since the last time."""
+        for series in self._all_series:
+            series.flush()
+
     def _series(self, model: str, version: str) -> "VersionSeries":
-        return VersionSeries(self, model, version)
+        series = VersionSeries(self, model, version)
+        self._all_series.append(series)
+        return series
 
 
 class VersionSeries:
-    """The series of one model version, looked up once: label look-ups cost more than counting."""
+    """The tallies of one model version, looked up once: label look-ups cost more than counting."""
 
-    __slots__ = (
-        "_metrics",
-        "_model",
-        "_outcomes",
-        "_version",
-        "duration",
-        "request_bytes",
-        "upstream",
-    )
+    __slots__ = ("_labels", "_metrics", "_outcomes", "duration", "request_bytes", "upstream")
 
     def __init__(self, metrics: GatewayMetrics, model: str, version: str) -> None:
         """Resolve the labels."""
-        self._metrics, self._model, self._version = metrics, model, version
-        self._outcomes: dict[str, Counter] = {}
-        self.duration = metrics.duration.labels(model, version)
-        self.upstream = metrics.upstream_duration.labels(model, version)
-        self.request_bytes = metrics.request_bytes.labels(model, version)
+        self._metrics, self._labels = metrics, (model, version)
+        self._outcomes: dict[str, CounterTally] = {}
+        self.duration = HistogramTally(metrics.duration.labels(model, version))
+        self.upstream = HistogramTally(metrics.upstream_duration.labels(model, version))
+        self.request_bytes = CounterTally(metrics.request_bytes.labels(model, version))
 
-    def outcome(self, code: str) -> Counter:
-        """Give the counter of one outcome."""
-        counter = self._outcomes.get(code)
-        if counter is None:
-            counter = self._metrics.requests.labels(self._model, self._version, code)
-            self._outcomes[code] = counter
-        return counter
+    def count(self, outcome: str) -> None:
+        """Count one request that ended so."""
+        tally = self._outcomes.get(outcome)
+        if tally is None:
+            tally = CounterTally(self._metrics.requests.labels(*self._labels, outcome))
+            self._outcomes[outcome] = tally
+        tally.pending += 1
+
+    def flush(self) -> None:
+        """Write down what has been counted since the last time."""
+        for outcome in self._outcomes.values():
+            outcome.flush()
+        self.request_bytes.flush()
+        self.duration.flush()
+        self.upstream.flush()

@@ -9,6 +9,7 @@ import httptools
 import numpy as np
 
 from control.core.tensors import Buffer
+from control.http.writing import write_parts
 
 if TYPE_CHECKING:
     from control.triton.upstream import Upstream
@@ -57,7 +58,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if self._transport is None:
             self._waiter.set_exception(ConnectionLost("connection is closed"))
         else:
-            self._transport.writelines(parts)
+            write_parts(self._transport, parts)
         return self._waiter
 
     def close(self) -> None:

@@ -402,6 +402,7 @@ async def test_every_request_is_counted_once_under_names_that_exist(plane: Plane
     for number in range(5):
         await plane.infer(1.0, path=f"/v2/models/invented{number}/infer")
         await plane.infer(1.0, path=f"/v2/models/identity/versions/{number + 50}/infer")
+    plane.gateway.observer.write_down()
     name = "seawall_requests_total"
     assert value_of(registry, name, model="identity", version="2", outcome="ok") == 1
     assert value_of(registry, name, model="", version="", outcome="model_not_found") == 10
@@ -425,6 +426,7 @@ async def test_a_client_that_left_is_counted_as_that(plane: Plane) -> None:
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    plane.gateway.observer.write_down()
     labels = {"model": "identity", "version": "2", "outcome": "client_gone"}
     assert value_of(plane.gateway.registry, "seawall_requests_total", **labels) == 1
 
