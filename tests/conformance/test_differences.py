@@ -310,6 +310,16 @@ def test_a_key_given_twice_counts_the_last_time(direct, guard):
     assert got == [[1.0], [2.0]]
 
 
+def test_a_parameter_that_triton_would_cut_short_is_refused(direct, guard):
+    """Triton ends a text at a NUL; Seawall answers nothing that was not asked."""
+    document = {"TEXT": "hi", "own": "a\0b"}
+    path = "/v2/models/text/generate"
+    seen = json.loads(post_json(direct, path, document).document["SEEN"])
+    assert seen["parameters"] == {"own": "a"}
+    ours = post_json(guard, path, document)
+    assert (ours.status, ours.document["code"]) == (400, "malformed_request")
+
+
 def test_scheduling_parameters_keep_their_meaning_over_generate(direct, guard):
     """Triton hands them to the model; Seawall, which calls infer, to the scheduler."""
     document = {"TEXT": "hi", "priority": 1, "timeout": 10**7, "own": 1}

@@ -11,6 +11,7 @@ _FLAGS: Final = frozenset({"sequence_start", "sequence_end"})
 _COUNTS: Final = frozenset({"priority", "timeout"})
 #: Triton compares each with all before it: 40 000 take it three seconds.
 _MAX_PARAMETERS: Final = 1024
+_MAX_SEQUENCE_NAME_BYTES: Final = 128
 _MAX_UINT64: Final = 2**64 - 1
 _MIN_INT64: Final = -(2**63)
 
@@ -44,8 +45,10 @@ def _checked(name: str, value: Parameter) -> Parameter:
         expected = "true or false"
     elif name in _COUNTS and not is_count:
         expected = "a number that is not negative"
-    elif name == "sequence_id" and not (is_count or isinstance(value, str)):
-        expected = "a string, or a number that is not negative"
+    elif name == "sequence_id" and not (is_count or _is_sequence_name(value)):
+        expected = f"a number, or a string of at most {_MAX_SEQUENCE_NAME_BYTES} bytes"
+    elif "\0" in name or (isinstance(value, str) and "\0" in value):
+        expected = "no NUL"  # Triton would end the name or the text there
     elif isinstance(value, float) and not math.isfinite(value):
         expected = "a finite number"
     elif isinstance(value, int) and not _MIN_INT64 <= value <= _MAX_UINT64:
@@ -54,6 +57,10 @@ def _checked(name: str, value: Parameter) -> Parameter:
         return value
     message = f"parameters.{name}: expected {expected}, got {_shown(value)}"
     raise MalformedRequest(message)
+
+
+def _is_sequence_name(value: Parameter) -> bool:
+    return isinstance(value, str) and len(value.encode()) <= _MAX_SEQUENCE_NAME_BYTES
 
 
 def _as_float(name: str, value: int) -> float:
