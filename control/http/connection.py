@@ -10,9 +10,12 @@ from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
 from control.http.request_reader import RequestReader
 from control.http.writing import write_parts
+from control.observability.logs import get_logger
 
 if TYPE_CHECKING:
     from control.http.server import HttpServer
+
+_log = get_logger("http")
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -113,6 +116,10 @@ class HttpConnection(asyncio.BufferedProtocol):
             request, keep_alive = self._pending.popleft()
             try:
                 reply = await self._server.handle(request)
+            except Exception as error:  # noqa: BLE001 - outermost edge: silence would hang the client
+                _log.error("unforeseen_failure", exc_info=error)
+                failure = ControlError("Seawall failed on this request")
+                reply, keep_alive = error_reply(failure, new_request_id()), False
             finally:
                 self._give_back(request)
             if self._transport is None:

@@ -25,7 +25,8 @@ def _ignore_refusal(_error: ControlError) -> None:
 class HttpServer:
     """An HTTP/1.1 server on sockets that are already bound.
 
-    ``handle`` must answer every request and raise nothing. All methods belong to the event loop.
+    What ``handle`` raises is answered with 500 and ends the connection. All methods belong to the
+    event loop.
     """
 
     def __init__(

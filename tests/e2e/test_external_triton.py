@@ -1,5 +1,7 @@
 """Seawall in front of a tritonserver that somebody else runs."""
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from control.triton.installation import assemble_backends, find_installation, server_environment
 from control.triton.shared_memory import remove_leaked_regions
 from tests.support.clients import SteadyClients, infer_body, post
-from tests.support.stack import TEST_MODELS, Stack, free_port, kill, wait_until
+from tests.support.stack import TEST_MODELS, Stack, free_port, wait_until
 
 pytestmark = pytest.mark.triton
 
@@ -44,11 +46,12 @@ class ExternalTriton:
                 env=server_environment(self._installation),
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
 
     def stop(self) -> None:
         assert self.process is not None
-        kill(self.process.pid)
+        os.killpg(self.process.pid, signal.SIGKILL)  # a stub in the middle of a call would live on
         self.process.wait(10)
         wait_until(
             lambda: (

@@ -357,3 +357,20 @@ async def test_a_slow_handler_is_not_a_slow_client(serve: Start) -> None:
         await asyncio.sleep(0.1)
     gate.release(b"/slow")
     assert (await client.reply()).body == b"/slow"
+
+
+async def test_a_handler_that_fails_still_answers(serve: Start) -> None:
+    """A fault of our own is a 500 and the end of the connection, never silence."""
+
+    async def fail(_request: Request) -> Reply:
+        message = "a secret"
+        raise RuntimeError(message)
+
+    front = await serve(fail)
+    client = await front.connect()
+    await client.send(post("/x", b"body"))
+    reply = await client.reply()
+    assert (reply.status, reply.document["code"]) == (500, "internal_error")
+    assert b"secret" not in reply.body
+    assert await client.rest() == b""
+    assert front.server.budget.held_bytes == 0
