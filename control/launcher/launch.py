@@ -125,7 +125,11 @@ class _Launcher:
         setup = ChildSetup(settings, self._paths, self._secret, descriptors)
         file = self._paths.run / "setup.json"
         save_child_setup(setup, file)
-        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._paths.metrics)}
+        environment = {
+            "MALLOC_ARENA_MAX": "2",  # else each of Flask's threads keeps large bodies' memory
+            **os.environ,
+            "PROMETHEUS_MULTIPROC_DIR": str(self._paths.metrics),
+        }
 
         def plan(name: str, module: str) -> ChildPlan:
             return ChildPlan(
