@@ -65,8 +65,14 @@ class MalformedRequest(ControlError):
     status, code = 400, "malformed_request"
 
 
+class Unauthenticated(ControlError):
+    """No credentials, or wrong ones: send a valid token."""
+
+    status, code = 401, "unauthenticated"
+
+
 class Forbidden(ControlError):
-    """The endpoint exists in Triton but is not open through Seawall."""
+    """The caller may not do this, or nobody may through Seawall."""
 
     status, code = 403, "forbidden"
 
@@ -105,6 +111,12 @@ class ContractViolated(ControlError):
     """The request is well formed but breaks the model's contract."""
 
     status, code = 422, "contract_violation"
+
+
+class QuotaExceeded(ControlError):
+    """The caller has used up its quota: try again after the given time."""
+
+    status, code = 429, "quota_exceeded"
 
 
 class ModelFailed(ControlError):

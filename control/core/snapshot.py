@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from control.core.access import Access
 from control.core.contract import Contract
+from control.core.findings import ContractRules
 from control.core.versions import UNKNOWN_VERSION
 
 
@@ -14,6 +16,8 @@ class VersionView:
     ``reason`` says why it is not ready.
 
     ``metadata_json`` and ``config_json`` are Triton's own documents, answered as they are.
+
+    ``contract`` is what Triton's config says, ``rules`` what the author's contract file adds.
     """
 
     model: str
@@ -24,6 +28,7 @@ class VersionView:
     contract: Contract
     metadata_json: bytes
     config_json: bytes
+    rules: ContractRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Snapshot:
     revision: int = 0
     models: Mapping[str, ModelView] = field(default_factory=dict)
     server_json: bytes = b"{}"
+    access: Access = Access()
 
 
 @dataclass(frozen=True, slots=True)

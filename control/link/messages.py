@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from control.core.access import Access
 from control.core.contract import derive_contract
 from control.core.snapshot import ModelView, Snapshot, VersionView
 
@@ -18,6 +19,7 @@ class VersionMessage(msgspec.Struct, frozen=True):
     reason: str
     metadata_json: bytes
     config_json: bytes
+    contract_json: bytes = b""
 
 
 class SnapshotMessage(msgspec.Struct, frozen=True):
@@ -26,6 +28,7 @@ class SnapshotMessage(msgspec.Struct, frozen=True):
     revision: int
     server_json: bytes
     versions: list[VersionMessage]
+    access: Access = Access()
 
 
 encode_snapshot: Final = msgspec.msgpack.Encoder().encode
@@ -59,4 +62,5 @@ def _to_snapshot(message: SnapshotMessage) -> Snapshot:
         revision=message.revision,
         models={name: ModelView(name, versions) for name, versions in models.items()},
         server_json=message.server_json,
+        access=message.access,
     )
