@@ -22,6 +22,11 @@ class RuntimePaths:
         return self.state / "lock"
 
     @property
+    def artifacts(self) -> Path:
+        """Tokenizers that contracts need, by digest; they outlive a run."""
+        return self.state / "artifacts"
+
+    @property
     def link_socket(self) -> Path:
         """The controller's end of the link to the gateways."""
         return self.run / "link.sock"

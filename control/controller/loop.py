@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
+from control.controller.contract_book import ContractBook, ContractState
 from control.controller.triton_reader import TritonReader
 from control.link.messages import SnapshotMessage, VersionMessage
 from control.link.publisher import SnapshotPublisher
@@ -27,6 +29,7 @@ class ControllerState:
     triton_up: bool = False
     triton_reason: str = "starting"
     versions: tuple[VersionMessage, ...] = ()
+    contracts: Mapping[tuple[str, int], ContractState] = field(default_factory=dict)
     gateways: int = 0
 
 
@@ -36,15 +39,18 @@ class ControllerLoop:
     def __init__(
         self,
         reader: TritonReader,
+        book: ContractBook,
         publisher: SnapshotPublisher,
         state: ControllerState,
         interval_s: float = _INTERVAL_S,
     ) -> None:
-        """Publish by ``publisher`` what ``reader`` finds; show it in ``state``."""
+        """Publish by ``publisher`` what ``reader`` and ``book`` find; show it in ``state``."""
         self._reader = reader
+        self._book = book
         self._publisher = publisher
         self._state = state
         self._interval_s = interval_s
+        self._triton: SnapshotMessage | None = None
         self._last = SnapshotMessage(0, b"", [])
 
     async def run(self) -> None:
@@ -59,17 +65,35 @@ class ControllerLoop:
 
     async def _tick(self) -> None:
         self._state.gateways = self._publisher.gateway_count
+        await self._read_triton()
+        if self._triton is None:
+            return  # gateways wait for the first snapshot rather than believe in no models
+        message = msgspec.structs.replace(
+            self._triton,
+            revision=self._last.revision,
+            versions=[await self._with_contract(one) for one in self._triton.versions],
+        )
+        self._state.contracts = self._book.states
+        if message != self._last:
+            self._publish(message)
+
+    async def _read_triton(self) -> None:
         try:
-            message = await self._reader.read(self._last.revision)
+            self._triton = await self._reader.read(0)
         except TritonAway as error:
-            # The last snapshot stays: gateways hold requests for the models they know.
+            # The last versions stay: gateways hold requests for the models they know.
             if self._state.triton_up:
                 _log.warning("triton_away", reason=str(error))
             self._state.triton_up, self._state.triton_reason = False, str(error)
-            return
-        self._state.triton_up, self._state.triton_reason = True, ""
-        if message == self._last:
-            return
+        else:
+            self._state.triton_up, self._state.triton_reason = True, ""
+            self._book.forget_others({(one.model, one.version) for one in self._triton.versions})
+
+    async def _with_contract(self, one: VersionMessage) -> VersionMessage:
+        contract = await self._book.update(one.model, one.version, one.config_json)
+        return msgspec.structs.replace(one, contract_json=contract.document)
+
+    def _publish(self, message: SnapshotMessage) -> None:
         # Wall clock, so that revisions also rise over restarts of the controller.
         revision = max(self._last.revision + 1, int(time.time() * 1000))
         self._last = msgspec.structs.replace(message, revision=revision)

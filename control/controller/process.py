@@ -7,7 +7,9 @@ import signal
 import uvloop
 
 from control.child import ChildSetup, load_child_setup
+from control.contracts.artifacts import ArtifactStore
 from control.controller.admin_app import create_admin_app
+from control.controller.contract_book import ContractBook
 from control.controller.loop import ControllerLoop, ControllerState
 from control.controller.triton_reader import TritonReader
 from control.http.limits import HttpLimits
@@ -40,7 +42,10 @@ async def _serve(setup: ChildSetup) -> None:
     state = ControllerState()
     publisher = SnapshotPublisher(setup.paths.link_socket, setup.paths.kept_snapshot)
     await publisher.start()
-    loop = ControllerLoop(_reader(setup), publisher, state)
+    book = ContractBook(
+        setup.settings.triton.repository, ArtifactStore(setup.paths.artifacts), _Forgetful()
+    )
+    loop = ControllerLoop(_reader(setup), book, publisher, state)
     ticking = asyncio.create_task(loop.run())
     lane = WsgiLane(create_admin_app(state), threads=_ADMIN_THREADS)
     server = HttpServer(lane.handle, HttpLimits(max_body_bytes=_ADMIN_BODY_BYTES))
@@ -54,6 +59,17 @@ async def _serve(setup: ChildSetup) -> None:
         ticking.result()  # a loop that failed ends the process: the launcher starts a new one
     ticking.cancel()
     await server.drain(1.0)
+
+
+class _Forgetful:
+    def load_all(self) -> dict[tuple[str, int], bytes]:
+        return {}
+
+    def save(self, model: str, version: int, revision: str, document: bytes) -> None:
+        """Keep nothing."""
+
+    def remove(self, model: str, version: int) -> None:
+        """Keep nothing."""
 
 
 def _reader(setup: ChildSetup) -> TritonReader:

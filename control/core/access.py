@@ -1,5 +1,6 @@
 """Who may call what, and how much: tokens, tenants, scopes and quotas, as plain values."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,16 @@ ADMIN: Final = "admin"
 READ: Final = "read"
 INFER: Final = "infer:"
 INFER_ANY: Final = "infer:*"
+
+#: What a scope may be, in the words of error messages.
+SCOPES_IN_WORDS: Final = ("infer:<model>", INFER_ANY, READ, ADMIN)
+
+#: How scopes and tenants are spelled: patterns that mean the same in every dialect. A tenant's
+#: name also takes what stands in the subjects of JWTs (mail addresses, ``auth0|...``).
+SCOPE_PATTERN: Final = r"^(read|admin|infer:\*|infer:[!-)+-.0-~]{1,128})$"
+TENANT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@|:+=~-]{0,127}$"
+_SCOPE: Final = re.compile(SCOPE_PATTERN)
+_TENANT: Final = re.compile(TENANT_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,20 @@ class Identity:
     quota: Quota = NO_QUOTA
 
 
+#: The caller without credentials.
+NOBODY: Final = Identity(ANONYMOUS, ANONYMOUS, frozenset({INFER_ANY, READ}))
+
+
+def is_scope(text: str) -> bool:
+    """Whether this is a scope that Seawall knows."""
+    return _SCOPE.fullmatch(text) is not None
+
+
+def is_tenant(text: str) -> bool:
+    """Whether a tenant may have this name."""
+    return _TENANT.fullmatch(text) is not None
+
+
 def may_infer(identity: Identity, model: str) -> bool:
     """Whether the caller may send inferences to the model."""
     return INFER_ANY in identity.scopes or f"{INFER}{model}" in identity.scopes
@@ -78,6 +103,11 @@ def may_infer(identity: Identity, model: str) -> bool:
 def may_read(identity: Identity) -> bool:
     """Whether the caller may read Seawall's state."""
     return READ in identity.scopes or ADMIN in identity.scopes
+
+
+def may_see(identity: Identity, model: str) -> bool:
+    """Whether the caller may know of the model: who may use it, or read everything."""
+    return may_read(identity) or may_infer(identity, model)
 
 
 def may_administer(identity: Identity) -> bool:

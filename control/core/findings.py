@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from control.core.tensors import AnswerTensor, InferRequest
+from control.core.tensors import AnswerTensor, Buffer, InferRequest, Tensor
 from control.core.violations import Violation
 
 
@@ -35,19 +35,42 @@ class Findings:
         return sum(map(sum, self.token_counts.values())) if self.token_counts else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a check is estimated to cost, microseconds.
+
+    ``numbers_us`` lets other threads run meanwhile; ``texts_us`` holds the interpreter's lock.
+    """
+
+    numbers_us: float = 0.0
+    texts_us: float = 0.0
+
+
 class ContractRules(Protocol):
     """A contract file, compiled for one model version."""
 
-    revision: str
-    enforced: bool
+    @property
+    def revision(self) -> str:
+        """Changes with anything in the contract."""
+        ...
+
+    @property
+    def enforced(self) -> bool:
+        """Whether breaches are refused, or only counted."""
+        ...
 
     def check_request(self, request: InferRequest, body_bytes: int) -> Findings:
-        """Check everything that the contract says of requests; cuts texts it is told to cut.
+        """Check everything that the contract says of requests; cuts texts it is told to cut."""
+        ...
 
-        Pure and slow in the size of the request: large ones belong on a thread.
-        """
+    def check_generate(self, body: Buffer) -> list[Violation]:
+        """Check the JSON body of ``/generate``."""
         ...
 
     def check_answer(self, answer: Sequence[AnswerTensor]) -> list[Violation]:
         """Check everything that the contract says of outputs."""
+        ...
+
+    def effort(self, tensors: Sequence[Tensor | AnswerTensor]) -> Effort:
+        """Estimate what checking these tensors costs."""
         ...

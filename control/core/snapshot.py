@@ -28,6 +28,7 @@ class VersionView:
     contract: Contract
     metadata_json: bytes
     config_json: bytes
+    contract_json: bytes = b""
     rules: ContractRules | None = None
 
 
@@ -57,7 +58,7 @@ class Snapshot:
     revision: int = 0
     models: Mapping[str, ModelView] = field(default_factory=dict)
     server_json: bytes = b"{}"
-    access: Access = Access()
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ import asyncio
 from prometheus_client import CollectorRegistry
 
 from control.config import Settings
+from control.contracts.artifacts import ArtifactStore
+from control.gateway.contract_gate import ContractGate
 from control.gateway.heavy_work import HeavyWork
 from control.gateway.observe import Observer
 from control.gateway.pipeline import Pipeline, PipelineLimits
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.triton_calls import TritonCalls
 from control.gateway.upstream_gate import HoldLimits
+from control.link.decoding import SnapshotDecoder
 from control.link.subscriber import SnapshotSubscriber
 from control.observability.metrics import GatewayMetrics
 from control.runtime import RuntimePaths
@@ -24,6 +27,7 @@ class Gateway:
     def __init__(self, settings: Settings, paths: RuntimePaths) -> None:
         """Build all parts; nothing runs yet."""
         limits = settings.gateway
+        artifacts = ArtifactStore(paths.artifacts)
         self._background: list[asyncio.Task[None]] = []
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
@@ -41,6 +45,7 @@ class Gateway:
             self.snapshots,
             self.triton,
             self.observer,
+            ContractGate(self.heavy, self.observer, artifacts),
             self.heavy,
             PipelineLimits(
                 max_body_bytes=limits.max_body_bytes,
@@ -49,7 +54,10 @@ class Gateway:
             ),
         )
         self.subscriber = SnapshotSubscriber(
-            paths.link_socket, paths.kept_snapshot, self.snapshots.accept
+            paths.link_socket,
+            paths.kept_snapshot,
+            SnapshotDecoder(artifacts).decode,
+            self.snapshots.accept,
         )
 
     def start(self) -> None:

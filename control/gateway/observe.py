@@ -3,10 +3,12 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from control.core.snapshot import VersionView
+from control.core.violations import Violation
 from control.errors import ControlError, release_frames
 from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Headers, Reply
@@ -20,6 +22,8 @@ _GOOD_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _OK: Final = "ok"
 _SERVER_ERROR: Final = 500
 _WRITE_INTERVAL_S: Final = 0.25
+_BREACH_LINE_INTERVAL_S: Final = 0.1
+_SHOWN_BREACHES: Final = 8
 
 _log = get_logger("request")
 
@@ -56,6 +60,7 @@ class Observer:
         self._metrics = metrics
         self._access_log = access_log
         self._in_flight = 0
+        self._next_breach_line_s = 0.0
 
     async def write_down_for_ever(self) -> None:
         """Write the counts down a few times a second: cheaper than several times a request."""
@@ -75,6 +80,25 @@ class Observer:
         good = given is not None and _GOOD_ID.fullmatch(given)
         request_id = given.decode("ascii") if given and good else new_request_id()
         return Observation(request_id, model, body_bytes, time.perf_counter())
+
+    def breached(
+        self, seen: Observation, violations: Sequence[Violation], *, enforced: bool
+    ) -> None:
+        """Count breaches of a contract file; log those that are let pass, a few a second."""
+        mode = "enforce" if enforced else "observe"
+        version = str(seen.view.version) if seen.view else ""
+        for one in violations:
+            self._metrics.violations.labels(seen.model, version, one.rule, mode).inc()
+        now_s = time.monotonic()
+        if not enforced and now_s >= self._next_breach_line_s:
+            self._next_breach_line_s = now_s + _BREACH_LINE_INTERVAL_S
+            _log.warning(
+                "contract_breach_observed",
+                request_id=seen.request_id,
+                model=seen.model,
+                version=version,
+                violations=[asdict(one) for one in violations[:_SHOWN_BREACHES]],
+            )
 
     def reply_to_failure(self, seen: Observation, error: Exception) -> Reply:
         """Give the reply to whatever ended the request; what nobody foresaw is logged whole."""

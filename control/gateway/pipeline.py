@@ -2,10 +2,10 @@
 
 receive    ``control.http``: bytes under limits, before anything here runs
 decode     JSON, binary or /generate to tensors              ``codec``
-check      the request against the version's contract         ``control.core.contract``
+check      the request against the version's contract         ``contract_gate``
 route      the pinned version, or the newest ready one        ``snapshots``
 call       Triton, in binary form, version pinned             ``triton_calls``
-check      the answer against the same contract
+check      the answer against the same contract               ``contract_gate``
 encode     in the form that the client asked for              ``codec``
 observe    always: counters, latency, the log line            ``observe``
 
@@ -19,18 +19,18 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from control.core.contract import check_answer, check_request
 from control.core.datatypes import BYTES
+from control.core.elements import walk_bytes
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer, InferRequest, element_count
-from control.errors import BadUpstreamAnswer, ContractViolated, MalformedRequest, NotSupported
+from control.errors import BadUpstreamAnswer, MalformedRequest, NotSupported
 from control.gateway.codec.classification import classified_here, put_classes, without_classes
 from control.gateway.codec.compression import choose_encoding, compress, decompress
-from control.gateway.codec.elements import walk_bytes
 from control.gateway.codec.generate import decode_generate, encode_generate, generate_reply
 from control.gateway.codec.infer_answer import all_binary, encode_infer, portable
 from control.gateway.codec.infer_request import decode_infer, decode_raw
 from control.gateway.codec.triton_form import Answer, decode_from_triton, encode_for_triton
+from control.gateway.contract_gate import ContractGate, note_truncations
 from control.gateway.heavy_work import HEAVY_BYTES, HeavyWork
 from control.gateway.observe import Observation, Observer
 from control.gateway.snapshots import SnapshotHolder
@@ -75,10 +75,12 @@ class Pipeline:
         snapshots: SnapshotHolder,
         triton: TritonCalls,
         observer: Observer,
+        gate: ContractGate,
         heavy: HeavyWork,
         limits: PipelineLimits,
     ) -> None:
         """Decide by ``snapshots``, call through ``triton``, report to ``observer``."""
+        self._gate = gate
         self._heavy = heavy
         self._snapshots = snapshots
         self._triton = triton
@@ -105,24 +107,27 @@ class Pipeline:
             await self._snapshots.wait_first(self._limits.first_snapshot_timeout_s)
         view = self._snapshots.choose(target.model, target.version)
         seen.routed(view)
+        body = await self._decompress(view, headers, body)
         request = await self._decode(view, target.form, headers, body)
-        violations = check_request(view.contract, request)
-        if violations:
-            places = ", ".join(f"{one.path} ({one.rule})" for one in violations)
-            message = f"request breaks the contract of model '{view.model}': {places}"
-            raise ContractViolated(message, violations=violations)
+        document = body if target.form is not Form.INFER else None
+        findings = await self._gate.admit(seen, view, request, document)
         answer = await self._call(seen, view, request)
+        if findings.truncations:
+            note_truncations(answer, findings.truncations)
         return await self._encode(seen, view, target.form, headers, request, answer)
 
-    async def _decode(
-        self, view: VersionView, form: Form, headers: Headers, body: Buffer
-    ) -> InferRequest:
+    async def _decompress(self, view: VersionView, headers: Headers, body: Buffer) -> Buffer:
         if view.contract.decoupled:
             message = f"model '{view.model}' is decoupled: it answers over gRPC streams only"
             raise NotSupported(message)
         encoding = headers.get(b"content-encoding")
-        if encoding is not None:
-            body = await decompress(body, encoding, self._limits.max_body_bytes)
+        if encoding is None:
+            return body
+        return await decompress(body, encoding, self._limits.max_body_bytes)
+
+    async def _decode(
+        self, view: VersionView, form: Form, headers: Headers, body: Buffer
+    ) -> InferRequest:
         max_json_bytes = self._limits.max_json_bytes
         header_length = headers.get(b"inference-header-content-length")
         heavy = HEAVY_BYTES < len(body) <= max_json_bytes and header_length is None
@@ -152,17 +157,13 @@ class Pipeline:
         raw = await self._triton.infer(view, header, data)
         seen.answered()
         answer = decode_from_triton(raw.headers, raw.body)
-        violations = check_answer(view.contract, answer.tensors, upstream)
-        if violations:
-            places = ", ".join(f"{one.path} ({one.rule})" for one in violations)
-            message = f"model '{view.model}' version {view.version} answered wrongly: {places}"
-            raise BadUpstreamAnswer(message, violations=violations)
         for tensor in answer.tensors:
             if tensor.datatype == BYTES:
                 fault = await _fault_in_texts(tensor.data, element_count(tensor.shape))
                 if fault:
                     message = f"outputs.{tensor.name}: {fault}"
                     raise BadUpstreamAnswer(message)
+        await self._gate.accept(seen, view, answer, upstream)
         if classified:
             await asyncio.to_thread(put_classes, view.contract, answer, classified)
         return answer

@@ -1,25 +1,40 @@
-"""The controller's end: gives every gateway the newest snapshot, at once and on each change."""
+"""The controller's end: gives every gateway the newest snapshot, and hears what each tells."""
 
 import asyncio
 import contextlib
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from control.link.events import MAX_EVENT_BYTES, Event, decode_event
 from control.link.messages import SnapshotMessage, encode_snapshot
+from control.observability.logs import get_logger
 
 FRAME: Final = struct.Struct("<I")
 
 _MAX_UNREAD_BYTES: Final = 32 * 1024 * 1024
 
+_log = get_logger("link")
+
+
+def _ignore(_event: Event) -> None:
+    """Let an event pass unheard."""
+
 
 class SnapshotPublisher:
     """Serves the link's socket; keeps the last snapshot for gateways that start alone."""
 
-    def __init__(self, socket_path: Path, kept_at: Path) -> None:
-        """Serve at ``socket_path`` once ``start`` is called."""
+    def __init__(
+        self, socket_path: Path, kept_at: Path, hear: Callable[[Event], None] = _ignore
+    ) -> None:
+        """Serve at ``socket_path`` once ``start`` is called; ``hear`` gets every gateway's events.
+
+        ``hear`` runs on the event loop and keeps nobody waiting.
+        """
         self._socket_path = socket_path
         self._kept_at = kept_at
+        self._hear = hear
         self._frame = b""
         self._gateways: set[asyncio.StreamWriter] = set()
 
@@ -51,8 +66,24 @@ class SnapshotPublisher:
         try:
             if self._frame:
                 writer.write(self._frame)
-            await reader.read()  # a gateway says nothing: this ends when it goes
+            await self._listen(reader)
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # it went, at the end of an event or within one
         finally:
             self._gateways.discard(writer)
             with contextlib.suppress(OSError):
                 writer.close()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
+            if length > MAX_EVENT_BYTES:
+                _log.warning("gateway_cut_off", event_bytes=length, limit=MAX_EVENT_BYTES)
+                return
+            data = await reader.readexactly(length)
+            try:
+                event = decode_event(data)
+            except ValueError as error:
+                _log.warning("event_ignored", reason=str(error))
+            else:
+                self._hear(event)

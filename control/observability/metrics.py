@@ -31,6 +31,12 @@ class GatewayMetrics:
             ["model", "version", "outcome"],
             registry=registry,
         )
+        self.violations = Counter(
+            "seawall_contract_violations_total",
+            "Breaches of contract files, by rule; mode 'observe' let the request pass.",
+            ["model", "version", "rule", "mode"],
+            registry=registry,
+        )
         self.refused_unread = Counter(
             "seawall_refused_unread_total",
             "Requests refused before they were whole, by error code.",

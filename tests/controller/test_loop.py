@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from control.contracts.artifacts import ArtifactStore
+from control.controller.contract_book import ContractBook
 from control.controller.loop import ControllerLoop, ControllerState
 from control.controller.triton_reader import TritonReader
 from control.link.messages import SnapshotMessage, VersionMessage
@@ -51,14 +53,35 @@ class FakePublisher(SnapshotPublisher):
         self.published.append(message)
 
 
+class FakeLastGood:
+    """Keeps contracts in memory."""
+
+    def __init__(self) -> None:
+        self.contracts: dict[tuple[str, int], bytes] = {}
+
+    def load_all(self) -> dict[tuple[str, int], bytes]:
+        return dict(self.contracts)
+
+    def save(self, model: str, version: int, revision: str, document: bytes) -> None:
+        assert revision
+        self.contracts[model, version] = document
+
+    def remove(self, model: str, version: int) -> None:
+        self.contracts.pop((model, version), None)
+
+
 class Running:
     """A loop that ticks, and what it works with."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.reader = FakeReader()
         self.publisher = FakePublisher()
         self.state = ControllerState()
-        self.loop = ControllerLoop(self.reader, self.publisher, self.state, interval_s=0.01)
+        self.kept = FakeLastGood()
+        self.book = ContractBook(folder, ArtifactStore(folder / "artifacts"), self.kept)
+        self.loop = ControllerLoop(
+            self.reader, self.book, self.publisher, self.state, interval_s=0.01
+        )
 
     async def ticks(self, count: int = 2) -> None:
         """Wait until so many further reads have begun; the one before them is then done with."""
@@ -68,13 +91,13 @@ class Running:
 
 def version(number: int, *, ready: bool = True) -> VersionMessage:
     """One version of ``m``."""
-    return VersionMessage("m", number, True, ready, "" if ready else "dead", b"{}", b"{}")  # noqa: FBT003
+    return VersionMessage("m", number, True, ready, "" if ready else "dead", b"{}", b'{"name":"m"}')  # noqa: FBT003
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
     """A loop that runs as long as the test."""
-    made = Running()
+    made = Running(tmp_path)
     ticking = asyncio.create_task(made.loop.run())
     yield made
     ticking.cancel()

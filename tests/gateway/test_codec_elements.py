@@ -13,16 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.core.datatypes import DATATYPES
+from control.core.elements import as_array, pack_bytes, unpack_bytes, walk_bytes
 from control.errors import MalformedRequest
-from control.gateway.codec.elements import (
-    as_array,
-    pack_bytes,
-    pack_json,
-    pack_values,
-    unpack_bytes,
-    unpack_json,
-    walk_bytes,
-)
+from control.gateway.codec.elements import pack_json, pack_values, unpack_json
 
 INTEGERS = {
     "UINT8": (0, 2**8 - 1),

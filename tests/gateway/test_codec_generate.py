@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.core.contract import Contract, derive_contract
+from control.core.elements import pack_bytes
 from control.core.tensors import AnswerTensor, Tensor
 from control.errors import ControlError, MalformedRequest, TooLarge
-from control.gateway.codec.elements import pack_bytes
 from control.gateway.codec.generate import decode_generate, encode_generate, generate_reply
 from control.gateway.codec.triton_form import Answer
 

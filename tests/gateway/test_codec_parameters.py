@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.core.contract import derive_contract
+from control.core.elements import unpack_bytes
 from control.core.tensors import AnswerTensor, InferRequest, RequestedOutput
 from control.errors import ControlError, MalformedRequest
 from control.gateway.codec.classification import classified_here, put_classes, without_classes
-from control.gateway.codec.elements import unpack_bytes
 from control.gateway.codec.parameters import checked_parameters, take_flag
 from control.gateway.codec.triton_form import Answer
 

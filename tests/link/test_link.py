@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.contracts.artifacts import ArtifactStore
 from control.core.snapshot import Snapshot
+from control.link.decoding import SnapshotDecoder
 from control.link.messages import (
     SnapshotMessage,
     VersionMessage,
-    decode_snapshot,
     encode_snapshot,
 )
 from control.link.publisher import SnapshotPublisher
@@ -34,6 +35,11 @@ def message(revision: int, *versions: VersionMessage) -> SnapshotMessage:
     return SnapshotMessage(revision, b'{"name":"t"}', list(versions))
 
 
+def decode(data: bytes) -> Snapshot:
+    """Decode with no artifacts at hand."""
+    return SnapshotDecoder(ArtifactStore(Path("artifacts"))).decode(data)
+
+
 class Link:
     """Both ends in a directory of their own."""
 
@@ -42,7 +48,8 @@ class Link:
         self.kept = directory / "snapshot.msgpack"
         self.accepted: list[Snapshot] = []
         self.publisher = SnapshotPublisher(self.socket, self.kept)
-        self.subscriber = SnapshotSubscriber(self.socket, self.kept, self.accepted.append)
+        decode = SnapshotDecoder(ArtifactStore(directory / "artifacts")).decode
+        self.subscriber = SnapshotSubscriber(self.socket, self.kept, decode, self.accepted.append)
         self._following: asyncio.Task[None] | None = None
 
     def follow(self) -> None:
@@ -194,20 +201,22 @@ async def test_a_broken_frame_breaks_the_link_and_no_more(link: Link, frame: byt
 def test_a_config_that_is_none_is_a_broken_snapshot(config: object) -> None:
     """What no contract can be derived from is refused as a whole, by the one error named for it."""
     with pytest.raises(ValueError, match="broken snapshot"):
-        decode_snapshot(encode_snapshot(message(1, version(config=config))))
+        decode(
+            encode_snapshot(message(1, version(config=config)))
+        )
 
 
 @given(st.binary(max_size=60))
 def test_garbage_is_a_broken_snapshot(data: bytes) -> None:
     """Whatever the bytes are, nothing but ValueError is raised."""
     with pytest.raises(ValueError, match="broken snapshot"):
-        decode_snapshot(data)
+        decode(data)
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.integers(1, 9)), max_size=9))
 def test_a_snapshot_is_the_same_on_the_other_end(keys: list[tuple[str, int]]) -> None:
     """Every version arrives under its model and number."""
-    snapshot = decode_snapshot(
+    snapshot = decode(
         encode_snapshot(message(3, *(version(model, number) for model, number in keys)))
     )
     assert {

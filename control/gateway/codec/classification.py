@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from control.core.contract import Contract
+from control.core.elements import as_array, pack_bytes
 from control.core.tensors import AnswerTensor, InferRequest, RequestedOutput
 from control.errors import MalformedRequest
-from control.gateway.codec.elements import as_array, pack_bytes
 from control.gateway.codec.triton_form import Answer
 
 #: More labels than any list of classes has; each is a string of its own.

@@ -2,7 +2,6 @@
 
 import json
 import math
-import struct
 from types import GenericAlias
 from typing import Annotated, Any, Final
 
@@ -12,7 +11,8 @@ import numpy.typing as npt
 import orjson
 from msgspec import Meta
 
-from control.core.datatypes import BYTES, ELEMENT_BYTES
+from control.core.datatypes import BYTES
+from control.core.elements import NUMPY, as_array, pack_bytes, unpack_bytes
 from control.core.tensors import MAX_RANK, Buffer
 from control.errors import MalformedRequest
 
@@ -43,21 +43,6 @@ _LIST_TYPES: Final = {
 _DECODERS: Final[dict[str, msgspec.json.Decoder[list[Any]]]] = {
     datatype: msgspec.json.Decoder(list_type) for datatype, list_type in _LIST_TYPES.items()
 }
-_NUMPY: Final[dict[str, npt.DTypeLike]] = {
-    "BOOL": np.bool_,
-    "UINT8": np.uint8,
-    "UINT16": np.uint16,
-    "UINT32": np.uint32,
-    "UINT64": np.uint64,
-    "INT8": np.int8,
-    "INT16": np.int16,
-    "INT32": np.int32,
-    "INT64": np.int64,
-    "FP16": np.float16,
-    "FP32": np.float32,
-    "FP64": np.float64,
-}
-_LENGTH: Final = struct.Struct("<I")
 
 
 def pack_json(raw: bytes | memoryview, datatype: str, path: str) -> tuple[bytes, int]:
@@ -112,51 +97,6 @@ def unpack_json(data: Buffer, datatype: str) -> orjson.Fragment | npt.NDArray[An
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
-def as_array(data: Buffer, datatype: str) -> npt.NDArray[Any]:
-    """View raw bytes as a flat numpy array; BF16 becomes FP32."""
-    if datatype == "BF16":
-        halves = np.frombuffer(data, np.uint16).astype(np.uint32)
-        return (halves << np.uint32(16)).view(np.float32)
-    return np.frombuffer(data, _NUMPY[datatype])
-
-
-def unpack_bytes(data: Buffer) -> list[memoryview]:
-    """Split a BYTES tensor, whose length prefixes are known to be right, into its elements."""
-    view, elements, position = memoryview(data), [], 0
-    while position < len(view):
-        (length,) = _LENGTH.unpack_from(view, position)
-        position += 4 + length
-        elements.append(view[position - length : position])
-    return elements
-
-
-def pack_bytes(elements: list[bytes]) -> bytes:
-    """Join elements to a BYTES tensor."""
-    return b"".join([part for one in elements for part in (_LENGTH.pack(len(one)), one)])
-
-
-def walk_bytes(data: Buffer, position: int, steps: int) -> tuple[int, int]:
-    """Follow up to ``steps`` length prefixes from ``position``; give new position and steps done.
-
-    The position is -1 where a prefix points past the end. Callers walk a long tensor in slices, so
-    that no single call holds the event loop.
-    """
-    end = len(data)
-    unpack = _LENGTH.unpack_from
-    done = 0
-    while done < steps and position < end:
-        if position + 4 > end:
-            return -1, done
-        position += 4 + unpack(data, position)[0]
-        done += 1
-    return (position if position <= end else -1), done
-
-
-def expected_bytes(datatype: str, count: int) -> int:
-    """Bytes of ``count`` elements of a fixed-size datatype."""
-    return ELEMENT_BYTES[datatype] * count
-
-
 def _pack(values: list[Any], datatype: str, path: str) -> bytes:
     if datatype == BYTES:
         return pack_bytes([value.encode() for value in values])
@@ -164,7 +104,7 @@ def _pack(values: list[Any], datatype: str, path: str) -> bytes:
         bits = np.array(values, np.float32).view(np.uint32) >> np.uint32(16)
         return bits.astype(np.uint16).tobytes()
     try:
-        return np.array(values, _NUMPY[datatype]).tobytes()
+        return np.array(values, NUMPY[datatype]).tobytes()
     except OverflowError as error:
         message = f"{path}: a number does not fit {datatype}"
         raise MalformedRequest(message) from error

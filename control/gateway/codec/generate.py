@@ -9,9 +9,10 @@ import numpy as np
 import orjson
 
 from control.core.contract import Contract
+from control.core.elements import as_array
 from control.core.tensors import Buffer, InferRequest, Parameter, Tensor
 from control.errors import MalformedRequest, TooLarge
-from control.gateway.codec.elements import as_array, pack_values
+from control.gateway.codec.elements import pack_values
 from control.gateway.codec.infer_answer import json_elements
 from control.gateway.codec.infer_request import deduce_shape, parse_with_special_numbers
 from control.gateway.codec.parameters import checked_parameters
@@ -44,6 +45,7 @@ def decode_generate(body: Buffer, contract: Contract, max_json_bytes: int) -> In
 def encode_generate(answer: Answer) -> bytes:
     """Write outputs as keys, one element as itself and several as a flat array."""
     document: dict[str, Any] = {tensor.name: _value(tensor) for tensor in answer.tensors}
+    document.update(answer.parameters or {})
     if answer.request_id:
         document["id"] = answer.request_id
     document["model_name"] = answer.model

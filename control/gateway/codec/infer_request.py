@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from control.core.contract import ANY_SIZE, Contract
 from control.core.datatypes import BYTES, DATATYPES
+from control.core.elements import expected_bytes, pack_bytes
 from control.core.tensors import (
     MAX_RANK,
     Buffer,
@@ -19,7 +20,7 @@ from control.core.tensors import (
 )
 from control.core.violations import Violation
 from control.errors import Forbidden, MalformedRequest, TooLarge
-from control.gateway.codec.elements import expected_bytes, pack_bytes, pack_json, pack_values
+from control.gateway.codec.elements import pack_json, pack_values
 from control.gateway.codec.parameters import checked_parameters, take_flag
 
 #: Larger products of dimensions are never meant. numpy refuses an *empty* array whose other

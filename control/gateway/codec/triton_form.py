@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from control.core.datatypes import BYTES, DATATYPES
+from control.core.elements import expected_bytes
 from control.core.tensors import (
     AnswerTensor,
     Buffer,
@@ -15,7 +16,6 @@ from control.core.tensors import (
     element_count,
 )
 from control.errors import BadUpstreamAnswer
-from control.gateway.codec.elements import expected_bytes
 
 _HEADER_LENGTH: Final = b"inference-header-content-length"
 

@@ -1,0 +1,38 @@
+"""What is wrong in a contract file, and where: file, line, key, and what would be right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. ``file`` is relative to the model's folder; ``line`` counts from 1, 0 is none."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        """Write it as compilers do: file, line, key, message."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ContractBroken(Exception):
+    """A contract file that cannot be used; says every fault that was found in it."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Keep the faults, of which there is at least one."""
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def dotted(key: Key) -> str:
+    """Write a key path as a reader would: ``inputs.X.dims[0].min``."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

@@ -1,0 +1,182 @@
+"""The contract of every model version: read from the repository, replaced only by a good one."""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from control.contracts.artifacts import ArtifactMissing, ArtifactStore
+from control.contracts.faults import ContractBroken, Fault
+from control.contracts.folder import ResolvedContract, find_contract, read_contract, revive
+from control.core.contract import Contract, derive_contract
+from control.observability.logs import get_logger
+
+#: A broken contract is looked at again this often: what mends it may be another file.
+_RETRY_S: Final = 1.0
+
+_log = get_logger("contracts")
+
+Key = tuple[str, int]
+
+
+class LastGood(Protocol):
+    """Where the last good contract of each version outlives the controller."""
+
+    def load_all(self) -> Mapping[Key, bytes]:
+        """Give all resolved contracts."""
+        ...
+
+    def save(self, model: str, version: int, revision: str, document: bytes) -> None:
+        """Keep one."""
+        ...
+
+    def remove(self, model: str, version: int) -> None:
+        """Forget one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ContractState:
+    """One version's contract: what holds, and what is wrong with the file that does not.
+
+    ``document`` is the resolved contract in JSON, empty where only Triton's config holds.
+    """
+
+    document: bytes = b""
+    revision: str = ""
+    mode: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(slots=True)
+class _Entry:
+    config: bytes
+    state: ContractState
+    seen: tuple[object, ...] = ()
+    checked_s: float = 0.0
+
+
+class ContractBook:
+    """Looks at the files on each ``update``; shows the outcome in ``states``."""
+
+    def __init__(self, repository: Path, artifacts: ArtifactStore, last_good: LastGood) -> None:
+        """Read contracts from ``repository``; go on from what ``last_good`` has kept."""
+        self._repository = repository
+        self._artifacts = artifacts
+        self._last_good = last_good
+        self._kept = dict(last_good.load_all())
+        self._entries: dict[Key, _Entry] = {}
+
+    @property
+    def states(self) -> dict[Key, ContractState]:
+        """The state of every version's contract, as of the last update."""
+        return {key: entry.state for key, entry in self._entries.items()}
+
+    async def update(self, model: str, version: int, config_json: bytes) -> ContractState:
+        """Give the contract that holds now; reads on a thread where a file has changed."""
+        key = (model, version)
+        entry = self._entries.get(key)
+        if entry is None or entry.config != config_json:
+            entry = self._entries[key] = await asyncio.to_thread(self._begin, key, config_json)
+        if self._is_due(key, entry):
+            await asyncio.to_thread(self._read, key, entry)
+        return entry.state
+
+    def forget_others(self, keys: set[Key]) -> None:
+        """Forget versions that Triton no longer has."""
+        for key in self._entries.keys() - keys:
+            del self._entries[key]
+
+    def _is_due(self, key: Key, entry: _Entry) -> bool:
+        retry = entry.state.faults and time.monotonic() - entry.checked_s > _RETRY_S
+        return bool(retry) or entry.seen != self._fingerprint(key)
+
+    def _fingerprint(self, key: Key) -> tuple[object, ...]:
+        """Everything that shows whether another file must be read: a few system calls."""
+        model, version = key
+        folder = self._repository / model
+        file = find_contract(folder, version)
+        try:
+            if file is None:
+                return (folder.stat().st_ino,)
+            found = file.stat()
+        except OSError:
+            return ()
+        return (os.fspath(file), found.st_mtime_ns, found.st_size, found.st_ino)
+
+    def _begin(self, key: Key, config_json: bytes) -> _Entry:
+        """Start from the kept contract, if it still fits the model's config."""
+        kept = self._kept.get(key, b"")
+        if not kept:
+            return _Entry(config_json, ContractState())
+        try:
+            resolved = msgspec.json.decode(kept, type=ResolvedContract)
+            contract = _derive(config_json)
+            compiled = revive(resolved, contract, self._artifacts.counters(resolved))
+        except (ContractBroken, ArtifactMissing, msgspec.MsgspecError) as error:
+            _log.warning("kept_contract_ignored", model=key[0], version=key[1], reason=str(error))
+            return _Entry(config_json, ContractState())
+        mode = "enforce" if compiled.enforced else "observe"
+        return _Entry(config_json, ContractState(kept, compiled.revision, mode))
+
+    def _read(self, key: Key, entry: _Entry) -> None:
+        model, version = key
+        fingerprint = self._fingerprint(key)
+        entry.checked_s = time.monotonic()
+        if not fingerprint:
+            return  # the whole folder is away: what held goes on holding
+        try:
+            source = read_contract(self._repository / model, version, _derive(entry.config))
+        except ContractBroken as error:
+            entry.seen = fingerprint
+            self._complain(key, entry, error.faults)
+            return
+        entry.seen = fingerprint
+        if source is None:
+            self._adopt(key, entry, ContractState())
+            return
+        self._artifacts.put(source.tokenizers)
+        document = msgspec.json.encode(source.resolved)
+        mode = "enforce" if source.compiled.enforced else "observe"
+        self._adopt(key, entry, ContractState(document, source.resolved.revision, mode))
+
+    def _complain(self, key: Key, entry: _Entry, faults: tuple[Fault, ...]) -> None:
+        if entry.state.faults != faults:
+            _log.error(
+                "contract_refused",
+                model=key[0],
+                version=key[1],
+                faults=list(map(str, faults)),
+                effect=f"revision {entry.state.revision} stays"
+                if entry.state.revision
+                else "only Triton's config is checked",
+            )
+        entry.state = replace(entry.state, faults=faults)
+
+    def _adopt(self, key: Key, entry: _Entry, state: ContractState) -> None:
+        if state == entry.state:
+            return
+        model, version = key
+        if state.document:
+            self._kept[key] = state.document
+            self._last_good.save(model, version, state.revision, state.document)
+        elif key in self._kept:
+            del self._kept[key]
+            self._last_good.remove(model, version)
+        entry.state = state
+        _log.info(
+            "contract_adopted",
+            model=model,
+            version=version,
+            revision=state.revision,
+            mode=state.mode or "derived",
+        )
+
+
+def _derive(config_json: bytes) -> Contract:
+    return derive_contract(msgspec.json.decode(config_json, type=dict[str, object]))
