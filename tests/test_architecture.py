@@ -19,7 +19,7 @@ MODULES = sorted(
     if "__pycache__" not in path.parts
 )
 
-#: Standard modules without I/O, clock, chance, threads or process state.
+#: Modules without I/O, clock, chance, threads or process state.
 PURE = {
     "collections",
     "collections.abc",
@@ -29,9 +29,12 @@ PURE = {
     "functools",
     "itertools",
     "math",
+    "numpy",
+    "numpy.typing",
     "operator",
     "re",
     "statistics",
+    "struct",
     "types",
     "typing",
 }
@@ -170,7 +173,7 @@ def loaded_by(module: str) -> set[str]:
     [
         (
             "control.gateway.process",
-            {"torch", "onnxruntime", "tokenizers", "safetensors", "pytriton"},
+            {"torch", "onnxruntime", "safetensors", "pytriton"},
         ),
         ("control.gateway.process", {"grpc", "tritonclient", "control.controller", "typer"}),
         ("control.controller.process", {"torch", "onnxruntime", "control.gateway.pipeline"}),

@@ -5,47 +5,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.targets import Address, TcpAddress
-from benchmarks.targets.process import ChildProcess, FreePorts
+from benchmarks.targets import TcpAddress
+from benchmarks.targets.front import Front
+from benchmarks.targets.process import FreePorts
 
 _READY_S = 20.0
+_OPTIONS = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
 _HTTP_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 
 
-class Envoy:
+class Envoy(Front):
     """The reference proxy of the field: what any hop in front of Triton costs."""
 
     name = "envoy"
 
     def __init__(self, triton_socket: Path, work_dir: Path, ports: FreePorts) -> None:
         """Prepare a proxy for Triton's HTTP socket."""
-        self._address = TcpAddress("127.0.0.1", ports.take())
-        self._config = work_dir / "envoy.json"
-        self._config.write_text(json.dumps(bootstrap(triton_socket, self._address.port)))
-        self._process = ChildProcess(self._command(), work_dir / "envoy.log")
-
-    @property
-    def address(self) -> Address:
-        """Where Envoy listens."""
-        return self._address
-
-    def start(self) -> None:
-        """Start Envoy and wait until Triton answers through it."""
-        self._process.start()
-        self._process.wait_ready(self._address, "/v2/health/ready", timeout_s=_READY_S)
-
-    def stop(self) -> None:
-        """End Envoy."""
-        self._process.stop()
-
-    def cpu_s(self) -> float:
-        """CPU seconds of Envoy."""
-        return self._process.cpu_s()
-
-    def _command(self) -> list[str]:
-        options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
-        return [str(_binary()), "--config-path", str(self._config), *options]
+        address = TcpAddress("127.0.0.1", ports.take())
+        config = work_dir / "envoy.json"
+        config.write_text(json.dumps(bootstrap(triton_socket, address.port)))
+        command = [str(_binary()), "--config-path", str(config), *_OPTIONS]
+        super().__init__(command, work_dir / "envoy.log", address, ready_s=_READY_S)
 
 
 def bootstrap(triton_socket: Path, port: int) -> dict[str, Any]:  # Any: JSON for another program

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from benchmarks import wire
 from benchmarks.targets import Address, TargetFailed, TcpAddress
-from benchmarks.targets.process import ChildProcess, FreePorts
+from benchmarks.targets.front import Front
+from benchmarks.targets.process import FreePorts
 
 _READY_S = 60.0
 _HTTP_OK = 200
@@ -27,7 +28,7 @@ dir = "{state_dir}"
 """
 
 
-class Seawall:
+class Seawall(Front):
     """`seawall serve` before an external Triton, with everything else as it comes by default."""
 
     name = "seawall"
@@ -36,11 +37,11 @@ class Seawall:
         self, triton_socket: Path, triton_grpc_port: int, work_dir: Path, ports: FreePorts
     ) -> None:
         """Prepare a Seawall for Triton's endpoints; its state goes to `work_dir`."""
-        self._address = TcpAddress("127.0.0.1", ports.take())
+        address = TcpAddress("127.0.0.1", ports.take())
         config = work_dir / "seawall.toml"
         config.write_text(
             _CONFIG.format(
-                gateway_port=self._address.port,
+                gateway_port=address.port,
                 metrics_port=ports.take(),
                 admin_port=ports.take(),
                 triton_socket=triton_socket,
@@ -49,25 +50,7 @@ class Seawall:
             )
         )
         command = [sys.executable, "-m", "control", "serve", "--config", str(config)]
-        self._process = ChildProcess(command, work_dir / "seawall.log")
-
-    @property
-    def address(self) -> Address:
-        """Where the gateway listens."""
-        return self._address
-
-    def start(self) -> None:
-        """Start Seawall and wait until its gateway is ready."""
-        self._process.start()
-        self._process.wait_ready(self._address, "/v2/health/ready", timeout_s=_READY_S)
-
-    def stop(self) -> None:
-        """End Seawall."""
-        self._process.stop()
-
-    def cpu_s(self) -> float:
-        """CPU seconds of the launcher, the gateway worker and the controller."""
-        return self._process.cpu_s()
+        super().__init__(command, work_dir / "seawall.log", address, ready_s=_READY_S)
 
 
 class RunningSeawall:

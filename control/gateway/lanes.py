@@ -30,7 +30,7 @@ class Lanes:
         self._express = routes
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request; raises nothing."""
+        """Answer one request; raises what the Flask application could not answer for."""
         target = self._express.get(request.path)
         if target is not None and request.method == b"POST":
             return await self._pipeline.infer(target, request.headers, request.body)

@@ -8,12 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from control.errors import ControlError
-from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
-from control.observability.logs import get_logger
-
-_log = get_logger("wsgi")
 
 _NOT_FORWARDED = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -29,13 +24,9 @@ class WsgiLane:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request through the application; raises nothing."""
+        """Answer one request through the application; raises what the application raises."""
         loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._threads, self._run, request)
-        except Exception as error:  # noqa: BLE001 - outermost edge: a client gets an answer always
-            _log.error("unforeseen_failure", exc_info=error)
-            return error_reply(ControlError("Seawall failed on this request"), new_request_id())
+        return await loop.run_in_executor(self._threads, self._run, request)
 
     def _run(self, request: Request) -> Reply:
         status = 500

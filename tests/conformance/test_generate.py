@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.support.exchange import Answer, post_json, same
+from tests.support.answers import Answer, same
+from tests.support.exchange import post_json
 
 pytestmark = pytest.mark.triton
 

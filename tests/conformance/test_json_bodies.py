@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from tests.support.exchange import post_json, same
+from tests.conformance.json_requests import echo
+from tests.support.answers import same
+from tests.support.exchange import post_json
 
 pytestmark = pytest.mark.triton
 
@@ -13,13 +15,6 @@ def identity(**changed: object):
     """A request for the identity model; a None leaves the key out."""
     tensor = {"name": "INPUT0", "datatype": "FP32", "shape": [1, 2], "data": [1.5, -2.25]}
     return {"inputs": [{key: one for key, one in {**tensor, **changed}.items() if one is not None}]}
-
-
-def echo(datatype, data, shape=None, **more: object):
-    """A request for the model of all datatypes."""
-    shape = shape or [1, len(data)]
-    given = {"name": f"IN_{datatype}", "datatype": datatype, "shape": shape, "data": data}
-    return {"inputs": [given], "outputs": [{"name": f"OUT_{datatype}"}], **more}
 
 
 def text(value="hi", **more: object):

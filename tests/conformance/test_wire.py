@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.exchange import exchange, same
-from tests.support.http_client import RawClient, get, post
+from tests.support.exchange import exchange
+from tests.support.http_client import connected, head, post
 
 pytestmark = pytest.mark.triton
 
@@ -30,26 +30,17 @@ LENGTH = f"Inference-Header-Content-Length: {len(HEADER)}"
 EXPECTED = [{"name": "OUTPUT0", "datatype": "FP32", "shape": [1, 2], "data": [1.5, 2.5]}]
 
 
-async def connect(address, closing):
-    """A connection of its own, closed with ``closing``."""
-    client = await RawClient.open(int(address.rpartition(":")[2]))
-    closing.push_async_callback(client.close)
-    return client
-
-
 @pytest.fixture
 async def client(address):
     """A connection to a target."""
-    async with AsyncExitStack() as closing:
-        yield await connect(address, closing)
+    async with connected(address) as opened:
+        yield opened
 
 
 def chunked(path, *chunks: bytes, headers=()):
     """A POST without a length, in chunks."""
-    lines = "".join(f"{one}\r\n" for one in headers)
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}Transfer-Encoding: chunked\r\n\r\n"
     body = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in chunks)
-    return head.encode() + body + b"0\r\n\r\n"
+    return head("POST", path, *headers, "Transfer-Encoding: chunked") + body + b"0\r\n\r\n"
 
 
 def values(reply):
@@ -97,8 +88,7 @@ async def test_header_names_have_no_case(client, case):
 
 async def test_bytes_may_come_one_by_one(guard):
     """How a request is cut into segments means nothing (Triton then finds some paths not)."""
-    async with AsyncExitStack() as closing:
-        client = await connect(guard, closing)
+    async with connected(guard) as client:
         await client.send(*(bytes([one]) for one in post(INFER, BINARY, LENGTH)))
         assert values(await client.reply()) == [1.5, 2.5]
 
@@ -140,17 +130,19 @@ async def test_pipelined_requests(client):
 
 async def test_http_1_0(client):
     """An old client gets its answer and the end of the connection."""
-    head = f"POST {INFER} HTTP/1.0\r\nContent-Length: {len(JSON)}\r\n\r\n"
-    await client.send(head.encode() + JSON)
+    start = f"POST {INFER} HTTP/1.0\r\nContent-Length: {len(JSON)}\r\n\r\n"
+    await client.send(start.encode() + JSON)
     assert values(await client.reply()) == [1.5, 2.5]
     assert await client.rest() == b""
 
 
 async def test_http_1_0_with_keep_alive(client):
     """It may ask for the connection to be kept."""
-    head = f"POST {INFER} HTTP/1.0\r\nConnection: Keep-Alive\r\nContent-Length: {len(JSON)}\r\n\r\n"
+    start = (
+        f"POST {INFER} HTTP/1.0\r\nConnection: Keep-Alive\r\nContent-Length: {len(JSON)}\r\n\r\n"
+    )
     for _ in range(2):
-        await client.send(head.encode() + JSON)
+        await client.send(start.encode() + JSON)
         assert values(await client.reply()) == [1.5, 2.5]
 
 
@@ -164,7 +156,7 @@ async def test_connection_close(client):
 async def test_many_connections(address):
     """Two hundred connections are served side by side."""
     async with AsyncExitStack() as opened:
-        clients = [await connect(address, opened) for _ in range(200)]
+        clients = [await opened.enter_async_context(connected(address)) for _ in range(200)]
         for client in clients:
             await client.send(post(INFER, JSON))
         replies = await asyncio.gather(*(client.reply() for client in clients))
@@ -231,89 +223,3 @@ def test_answers_are_plain_for_clients_that_take_no_compression(guard, accept):
     answer = exchange(guard, "POST", INFER, body, {"Accept-Encoding": accept})
     assert "content-encoding" not in answer.headers
     assert len(answer.document["outputs"][0]["data"]) == 500
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v2",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v2/models/text",
-        "/v2/models/text/versions/1",
-        "/v2/models/text/ready",
-        "/v2/models/text/versions/1/ready",
-        "/v2/models/text/versions/7/ready",
-        "/v2/models/nobody/ready",
-        "/v2/models/text/config",
-        "/v2/models/text/versions/1/config",
-    ],
-)
-def test_documents_are_tritons_own(direct, guard, path):
-    """Metadata, config and readiness have Triton's status and content."""
-    theirs, ours = exchange(direct, "GET", path), exchange(guard, "GET", path)
-    assert theirs.status == ours.status
-    if theirs.body:
-        assert same(theirs.document, ours.document)
-    else:
-        assert ours.body == b""
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", INFER),
-        ("PUT", INFER),
-        ("DELETE", INFER),
-        ("OPTIONS", INFER),
-        ("GET", "/v2/models/text/generate"),
-        ("POST", "/v2"),
-        ("POST", "/v2/health/live"),
-        ("POST", "/v2/models/text"),
-        ("POST", "/v2/models/text/config"),
-        ("POST", "/v2/models/text/stats"),
-        ("OPTIONS", "/v2/models/text"),
-    ],
-)
-def test_methods_that_an_endpoint_does_not_have(address, method, path):
-    """They are 405, and a sentence in JSON says so."""
-    answer = exchange(address, method, path)
-    assert answer.status == 405
-    assert answer.document["error"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/v1",
-        "/v2/models",
-        "/v2/models/",
-        "/v2/models//infer",
-        "/v2//models/text",
-        "/v2/",
-        "/v2/models/text/infer/",
-        "/v2/models/text/nothing",
-        "/v2/models/text/versions",
-        "/v2/models/text/versions/1/nothing",
-        "/v2/health",
-        "/metrics",
-        "/admin/v1/status",
-    ],
-)
-def test_paths_that_do_not_exist(address, path):
-    """They are 404, and a sentence in JSON says so; nobody is sent elsewhere."""
-    answer = exchange(address, "GET", path)
-    assert answer.status == 404
-    assert answer.document["error"]
-
-
-async def test_answers_to_head_have_no_body(guard):
-    """After a HEAD the next answer begins where it should (Triton sends a body all the same)."""
-    async with AsyncExitStack() as closing:
-        client = await connect(guard, closing)
-        for path in ("/v2/health/live", "/v2", "/v2/models/nobody", INFER):
-            head = f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n"
-            await client.send(head.encode(), get("/v2"))
-            assert (await client.reply(with_body=False)).status in {200, 404, 405}
-            assert (await client.reply()).document["name"] == "triton"

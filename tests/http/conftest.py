@@ -5,11 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import uvloop
 
+from control.core.reading import ReadPatience
 from control.errors import ControlError
 from control.http.limits import HttpLimits
 from control.http.messages import Reply, Request
 from control.http.server import Handler, HttpServer
 from tests.support.http_client import RawClient
+
+BIG = b"x" * 4_000_000
+IMPATIENT = ReadPatience(stall_timeout_s=0.2, crowded_stall_timeout_s=0.1)
+#: No test ends by luck: patience that never runs out while a test runs.
+PATIENT = ReadPatience(stall_timeout_s=600.0)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -22,24 +28,47 @@ async def echo(request: Request) -> Reply:
     return Reply(200, [request.method, b" ", request.path, b" ", request.body])
 
 
+class Gatekeeper:
+    """A handler that answers a path only once the test has let it through."""
+
+    def __init__(self) -> None:
+        self.started: list[bytes] = []
+        self.cancelled: list[bytes] = []
+        self._gates: dict[bytes, asyncio.Event] = {}
+
+    def release(self, path: bytes) -> None:
+        """Let a request through, also one that has not come yet."""
+        self._gates.setdefault(path, asyncio.Event()).set()
+
+    async def __call__(self, request: Request) -> Reply:
+        """Wait for leave, then answer with the path."""
+        self.started.append(request.path)
+        try:
+            await self._gates.setdefault(request.path, asyncio.Event()).wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(request.path)
+            raise
+        return Reply(200, [request.path])
+
+
 class Front:
     """A server on loopback, its refusals, and clients of it."""
 
     def __init__(self, handle: Handler, limits: HttpLimits) -> None:
         self.refusals: list[ControlError] = []
         self.server = HttpServer(handle, limits, self.refusals.append)
-        self.port = 0
+        self.address = ""
         self._clients: list[RawClient] = []
 
     async def start(self) -> None:
         """Listen on a free port."""
         sock = socket.create_server(("127.0.0.1", 0))
-        self.port = sock.getsockname()[1]
+        self.address = f"127.0.0.1:{sock.getsockname()[1]}"
         await self.server.listen(sock)
 
     async def connect(self, receive_buffer: int | None = None) -> RawClient:
         """Open a connection."""
-        client = await RawClient.open(self.port, receive_buffer)
+        client = await RawClient.open(self.address, receive_buffer)
         self._clients.append(client)
         return client
 

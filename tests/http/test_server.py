@@ -4,8 +4,7 @@ import asyncio
 
 from control.core.reading import ReadPatience
 from control.http.messages import Reply, Request
-from tests.http.conftest import Start
-from tests.http.test_connection import Gatekeeper
+from tests.http.conftest import Gatekeeper, Start
 from tests.support.http_client import get, post
 from tests.support.polls import eventually
 

@@ -1,5 +1,6 @@
-"""Whole requests through a WSGI application."""
+"""Whole requests through a WSGI application, and the form of replies."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -8,19 +9,24 @@ import pytest
 from control.core.violations import Violation
 from control.errors import ContractViolated, ControlError, Overloaded
 from control.http.error_reply import error_reply, new_request_id
-from control.http.messages import Reply, Request
-from control.http.wsgi import WsgiLane
+from control.http.messages import Reply
+from control.http.wsgi import WsgiApp, WsgiLane
+from tests.http.conftest import BIG, Start
+from tests.support.answers import Answer
+from tests.support.http_client import get, head, post
 
 Respond = Callable[..., Any]
 
 
-def request(path: bytes = b"/", body: bytes = b"", **headers: bytes) -> Request:
-    """A request with some headers; ``_`` in their names stands for a dash."""
-    named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    return Request(b"POST", path, b"a=1&b=%20", named, body, "192.0.2.1")
+async def answer_of(serve: Start, app: WsgiApp, *sent: bytes) -> Answer:
+    """What a client of the application gets."""
+    front = await serve(WsgiLane(app, threads=1).handle)
+    client = await front.connect()
+    await client.send(*sent)
+    return await client.reply()
 
 
-async def environ_of(one: Request) -> dict[str, Any]:
+async def environ_of(serve: Start, *sent: bytes) -> dict[str, Any]:
     """What an application sees of a request."""
     seen: dict[str, Any] = {}
 
@@ -29,14 +35,15 @@ async def environ_of(one: Request) -> dict[str, Any]:
         respond("204 No Content", [])
         return []
 
-    await WsgiLane(app, threads=1).handle(one)
+    assert (await answer_of(serve, app, *sent)).status == 204
     return seen
 
 
-async def test_the_environ_is_pep_3333s() -> None:
+async def test_the_environ_is_pep_3333s(serve: Start) -> None:
     """An application finds method, path, query, length, type, peer and body where it looks."""
     seen = await environ_of(
-        request(b"/v2/models/a%20b", b"body", content_type=b"text/x", x_token=b"t", host=b"h:1")
+        serve,
+        post("/v2/models/a%20b?a=1&b=%20", b"body", "Content-Type: text/x", "X-Token: t"),
     )
     assert seen["REQUEST_METHOD"] == "POST"
     assert seen["PATH_INFO"] == "/v2/models/a b"
@@ -44,36 +51,36 @@ async def test_the_environ_is_pep_3333s() -> None:
     assert seen["CONTENT_TYPE"] == "text/x"
     assert seen["CONTENT_LENGTH"] == "4"
     assert seen["HTTP_X_TOKEN"] == "t"
-    assert seen["HTTP_HOST"] == "h:1"
-    assert seen["REMOTE_ADDR"] == "192.0.2.1"
+    assert seen["HTTP_HOST"] == "seawall"
+    assert seen["REMOTE_ADDR"] == "127.0.0.1"
     assert seen["body"] == b"body"
 
 
-async def test_headers_with_underscores_are_dropped() -> None:
+async def test_headers_with_underscores_are_dropped(serve: Start) -> None:
     """X_Token must not pass for X-Token: whoever strips one would let the other through."""
-    one = request(x_token=b"real")
-    one.headers = {**one.headers, b"x_token": b"forged", b"authorization_": b"x"}
-    seen = await environ_of(one)
+    seen = await environ_of(
+        serve, get("/", "X-Token: real", "X_Token: forged", "Authorization_: x")
+    )
     assert seen["HTTP_X_TOKEN"] == "real"
     assert not any(name.startswith("HTTP_AUTHORIZATION") for name in seen)
 
 
-async def test_framing_headers_are_not_forwarded() -> None:
+async def test_framing_headers_are_not_forwarded(serve: Start) -> None:
     """The body is whole: how it came is no business of the application."""
-    seen = await environ_of(request(transfer_encoding=b"chunked", content_length=b"99"))
+    chunks = b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    seen = await environ_of(serve, head("POST", "/", "Transfer-Encoding: chunked") + chunks)
     assert "HTTP_TRANSFER_ENCODING" not in seen
     assert "HTTP_CONTENT_LENGTH" not in seen
-    assert seen["CONTENT_LENGTH"] == "0"
+    assert seen["CONTENT_LENGTH"] == "3"
 
 
-async def test_a_memoryview_body_reads_as_bytes() -> None:
-    """A large body, which is a view of its memory, is readable as any other."""
-    one = request()
-    one.body = memoryview(b"large")
-    assert (await environ_of(one))["body"] == b"large"
+async def test_a_large_body_reads_as_any_other(serve: Start) -> None:
+    """It comes as a view of its own memory, and the application reads bytes all the same."""
+    request = post("/", BIG)
+    assert (await environ_of(serve, request[:1000], request[1000:]))["body"] == BIG
 
 
-async def test_an_answer_keeps_its_status_headers_and_parts() -> None:
+async def test_an_answer_keeps_its_status_headers_and_parts(serve: Start) -> None:
     """Only the headers that the connection writes itself are taken out."""
 
     def app(_environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
@@ -90,16 +97,12 @@ async def test_an_answer_keeps_its_status_headers_and_parts() -> None:
         )
         return [b"short", b"", b" and stout"]
 
-    reply = await WsgiLane(app, threads=1).handle(request())
-    assert reply == Reply(
-        418,
-        [b"short", b" and stout"],
-        content_type=b"text/plain; charset=utf-8",
-        headers=[(b"X-A", b"1"), (b"X-A", b"2")],
-    )
+    headers = {"content-type": "text/plain; charset=utf-8", "content-length": "15", "x-a": "1, 2"}
+    expected = Answer(418, headers, b"short and stout")
+    assert await answer_of(serve, app, get("/")) == expected
 
 
-async def test_the_result_is_closed_even_when_it_breaks() -> None:
+async def test_the_result_is_closed_even_when_it_breaks(serve: Start) -> None:
     """An application's result is closed as PEP 3333 asks, and its failure is still answered."""
 
     class Result:
@@ -116,32 +119,30 @@ async def test_the_result_is_closed_even_when_it_breaks() -> None:
         respond("200 OK", [])
         return Result()
 
-    reply = await WsgiLane(app, threads=1).handle(request())
+    assert (await answer_of(serve, app, get("/"))).status == 500
     assert Result.closed
-    assert reply.status == 500
 
 
-async def test_an_application_that_fails_is_answered_for() -> None:
+async def test_an_application_that_fails_is_answered_for(serve: Start) -> None:
     """Whatever an application raises, its client gets an error document without the details."""
 
     def app(_environ: dict[str, Any], _respond: Respond) -> Iterable[bytes]:
         message = "secret path /etc/x"
         raise ValueError(message)
 
-    reply = await WsgiLane(app, threads=1).handle(request())
-    assert reply.status == 500
-    assert b"internal_error" in bytes(reply.body[0])
-    assert b"secret" not in bytes(reply.body[0])
+    answer = await answer_of(serve, app, get("/"))
+    assert (answer.status, answer.document["code"]) == (500, "internal_error")
+    assert b"secret" not in answer.body
 
 
-async def test_the_write_callable_is_refused() -> None:
+async def test_the_write_callable_is_refused(serve: Start) -> None:
     """An application that would write instead of returning fails loudly in its tests."""
 
     def app(_environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
         respond("200 OK", [])(b"data")
         return []
 
-    assert (await WsgiLane(app, threads=1).handle(request())).status == 500
+    assert (await answer_of(serve, app, get("/"))).status == 500
 
 
 @pytest.mark.parametrize(("status", "line"), [(200, b"200 OK"), (431, b"431 "), (599, b"599 ")])
@@ -161,8 +162,6 @@ def test_an_error_document_has_one_form() -> None:
     """Sentence, code, id, violations with their limits, and when to try again."""
     violation = Violation("inputs.A.shape", "shape", [-1, 3], [1, 4])
     reply = error_reply(ContractViolated("no", violations=[violation], retry_after_s=3), "id-1")
-    import json  # noqa: PLC0415
-
     assert json.loads(bytes(reply.body[0])) == {
         "error": "no",
         "code": "contract_violation",

@@ -2,27 +2,13 @@
 
 import asyncio
 import contextlib
-import json
 import socket
 import struct
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
+
+from tests.support.answers import Answer, joined
 
 _TIMEOUT_S = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class RawReply:
-    """One reply; header names are lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def document(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
 
 
 class RawClient:
@@ -33,13 +19,14 @@ class RawClient:
         self._writer = writer
 
     @classmethod
-    async def open(cls, port: int, receive_buffer: int | None = None) -> "RawClient":
+    async def open(cls, address: str, receive_buffer: int | None = None) -> "RawClient":
         """Connect; ``receive_buffer`` bytes is what the kernel takes for a client that rests."""
+        host, _, port = address.rpartition(":")
         sock = socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setblocking(False)  # noqa: FBT003 - its name says it
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+        await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
         reader, writer = await asyncio.open_connection(sock=sock, limit=2**16)
         return cls(reader, writer)
 
@@ -58,19 +45,16 @@ class RawClient:
         """Close our half."""
         self._writer.write_eof()
 
-    async def reply(self, *, with_body: bool = True) -> RawReply:
+    async def reply(self, *, with_body: bool = True) -> Answer:
         """Read the next reply whole."""
         async with asyncio.timeout(_TIMEOUT_S):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            line, *lines = head[:-4].split("\r\n")
-            headers = {
-                name.lower(): value.strip()
-                for name, _, value in (one.partition(":") for one in lines)
-            }
+            text = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            line, *lines = text[:-4].split("\r\n")
+            pairs = [one.partition(":") for one in lines]
+            headers = joined((name, value.strip()) for name, _, value in pairs)
             length = int(headers.get("content-length", 0)) if with_body else 0
-            return RawReply(
-                int(line.split(" ")[1]), headers, await self._reader.readexactly(length)
-            )
+            body = await self._reader.readexactly(length)
+            return Answer(int(line.split(" ")[1]), headers, body)
 
     async def interim(self) -> bytes:
         """Read the head of an interim reply."""
@@ -98,14 +82,27 @@ class RawClient:
         self._writer.transport.abort()
 
 
-def post(path: str, body: bytes = b"", *headers: str) -> bytes:
-    """The bytes of one POST with a length."""
-    lines = "".join(f"{one}\r\n" for one in headers)
-    head = f"POST {path} HTTP/1.1\r\nHost: seawall\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
-    return head.encode("latin-1") + body
+@contextlib.asynccontextmanager
+async def connected(address: str) -> AsyncIterator[RawClient]:
+    """A connection of one's own, reset at the end."""
+    client = await RawClient.open(address)
+    try:
+        yield client
+    finally:
+        client.abort()
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    """The head of a request with exactly these header lines after the host."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: seawall", *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def get(path: str, *headers: str) -> bytes:
     """The bytes of one GET."""
-    lines = "".join(f"{one}\r\n" for one in headers)
-    return f"GET {path} HTTP/1.1\r\nHost: seawall\r\n{lines}\r\n".encode("latin-1")
+    return head("GET", path, *headers)
+
+
+def post(path: str, body: bytes = b"", *headers: str) -> bytes:
+    """The bytes of one POST with a length."""
+    return head("POST", path, f"Content-Length: {len(body)}", *headers) + body
