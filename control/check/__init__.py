@@ -1,0 +1,1 @@
+"""Looks through a model repository for everything that would go wrong later."""

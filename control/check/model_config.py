@@ -1,0 +1,33 @@
+"""Reads ``config.pbtxt`` as Triton does, into the JSON form that Triton answers with."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import json_format, text_format
+from tritonclient.grpc import model_config_pb2
+
+from control.contracts.faults import ContractBroken, Fault
+
+CONFIG: Final = "config.pbtxt"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Parse a model's config; raises ContractBroken with the line of the fault."""
+    file = folder / CONFIG
+    config = model_config_pb2.ModelConfig()
+    try:
+        text_format.Parse(file.read_bytes(), config)
+    except text_format.ParseError as error:
+        text = str(error).partition(" : ")[2] or str(error)
+        raise _broken(error.GetLine() or 0, f"is not a model config: {text}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _broken(0, f"cannot be read: {error}") from error
+    if config.name and config.name != folder.name:
+        raise _broken(0, f"name is '{config.name}', the folder is '{folder.name}'")
+    config.name = folder.name
+    document: dict[str, Any] = json_format.MessageToDict(config, preserving_proto_field_name=True)
+    return document
+
+
+def _broken(line: int, message: str) -> ContractBroken:
+    return ContractBroken([Fault(CONFIG, line, "", message)])

@@ -1,0 +1,75 @@
+"""Checks a whole repository without a server: config, contract, code, weights, golden requests."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from control.check.golden import golden_faults
+from control.check.model_config import read_config
+from control.check.report import Report
+from control.check.version_folder import version_faults
+from control.contracts.compile import FILE_NAME
+from control.contracts.faults import ContractBroken, Fault
+from control.contracts.folder import read_contract
+from control.core.contract import derive_contract
+from control.triton.repository import inspect_repository
+
+
+def check_repository(repository: Path, models: Sequence[str] = ()) -> Report:
+    """Check the named models, or all; raises FileNotFoundError where one does not exist."""
+    report = Report()
+    inspection = inspect_repository(repository)
+    found = {*inspection.loadable, *(one.model for one in inspection.refused)}
+    unknown = sorted(set(models) - found)
+    if unknown:
+        message = f"no such model in {repository}: {', '.join(unknown)}"
+        raise FileNotFoundError(message)
+    for refused in inspection.refused:
+        if not models or refused.model in models:
+            report.add(refused.model, [Fault("", 0, "", refused.reason)])
+    for model in sorted(found):
+        if not models or model in models:
+            check_model(repository / model, report)
+    return report
+
+
+def check_model(folder: Path, report: Report) -> None:
+    """Add everything that is wrong in one model's folder."""
+    report.count("models")
+    try:
+        config = read_config(folder)
+    except ContractBroken as error:
+        report.add(folder.name, error.faults)
+        return
+    faults: list[Fault] = []
+    for version in sorted(_versions(folder), key=int):
+        report.count("versions")
+        faults += version_faults(folder, version, str(config.get("backend", "")))
+        faults += _contract_faults(folder, int(version), config, report)
+    report.add(folder.name, dict.fromkeys(faults))  # a model's file is read once a version
+
+
+def _contract_faults(
+    folder: Path, version: int, config: dict[str, Any], report: Report
+) -> list[Fault]:
+    if not config.get("input"):
+        if not (folder / FILE_NAME).exists():
+            return []
+        message = "cannot be checked: config.pbtxt names no inputs"
+        return [Fault(FILE_NAME, 0, "", message)]
+    contract = derive_contract(config)
+    try:
+        source = read_contract(folder, version, contract)
+    except ContractBroken as error:
+        return list(error.faults)
+    if source is not None:
+        report.count("contracts")
+    return list(golden_faults(folder, version, contract, source.compiled if source else None))
+
+
+def _versions(folder: Path) -> list[str]:
+    return [
+        one.name
+        for one in folder.iterdir()
+        if one.is_dir() and one.name.isascii() and one.name.isdigit()
+    ]
