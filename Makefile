@@ -33,6 +33,7 @@ format: $(VENV)/.dev ## Mend style where a tool can
 
 bench: $(VENV)/.dev ## Compare Seawall with Envoy and with Triton alone (about 8 minutes)
 	@$(BIN)/seawall models fetch
+	@$(BIN)/python -m benchmarks.rules
 	@$(BIN)/python -m benchmarks.speed $(BENCH)
 
 docs: $(VENV)/.dev ## Write the reference pages from the code

@@ -13,6 +13,7 @@ from control.contracts.text_rules import TextRules, TokenLimit
 from control.core.across_rules import ParameterRule, TokenSum
 from control.core.contract import Contract, TensorSpec
 from control.core.datatypes import BYTES
+from control.core.drift import Envelope
 from control.core.number_rules import NumberRules
 
 FILE_NAME: Final = "contract.yaml"
@@ -84,6 +85,7 @@ class _Compiler:
             if generate
             else None,
             is_plain=_is_plain(document) and not rejects,
+            drift=_envelope(document),
         )
         if self._faults:
             raise ContractBroken(self._faults)
@@ -176,6 +178,15 @@ def _context(document: ContractDocument) -> ContextRule | None:
     place, _, source = rule.new_tokens.partition(".")
     total = TokenSum("context", tuple(rule.prompt), rule.max)
     return ContextRule(total, source, place == "inputs", rule.default)
+
+
+def _envelope(document: ContractDocument) -> Envelope:
+    return Envelope(
+        {
+            name: {feature: tuple(deciles) for feature, deciles in features.items()}
+            for name, features in document.drift.inputs.items()
+        }
+    )
 
 
 def _is_plain(document: ContractDocument) -> bool:

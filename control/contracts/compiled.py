@@ -1,7 +1,7 @@
 """A compiled contract: every rule of one model version, ready to be applied to requests."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from control.contracts.engines import JsonSchema
@@ -14,6 +14,7 @@ from control.core.across_rules import (
     check_same_length,
     check_token_sum,
 )
+from control.core.drift import NO_ENVELOPE, Envelope
 from control.core.elements import as_array
 from control.core.findings import Effort, Findings
 from control.core.tensors import AnswerTensor, Buffer, InferRequest, Parameter, Tensor
@@ -54,7 +55,8 @@ class CompiledContract:
     token_sums: tuple[TokenSum, ...] = ()
     context: ContextRule | None = None
     generate: JsonSchema | None = None
-    is_plain: bool = field(default=True)
+    is_plain: bool = True
+    drift: Envelope = NO_ENVELOPE
 
     def check_request(self, request: InferRequest, body_bytes: int) -> Findings:
         """Check everything that the contract says of requests; cuts texts it is told to cut."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from control.core.drift import Envelope
 from control.core.tensors import AnswerTensor, Buffer, InferRequest, Tensor
 from control.core.violations import Violation
 
@@ -57,6 +58,11 @@ class ContractRules(Protocol):
     @property
     def enforced(self) -> bool:
         """Whether breaches are refused, or only counted."""
+        ...
+
+    @property
+    def drift(self) -> Envelope:
+        """How inputs were distributed when the contract was learned."""
         ...
 
     def check_request(self, request: InferRequest, body_bytes: int) -> Findings:
