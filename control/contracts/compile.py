@@ -5,7 +5,12 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from control.contracts.compiled import CompiledContract, ContextRule
-from control.contracts.document import ContractDocument, ParameterRules, TensorRules
+from control.contracts.document import (
+    ContractDocument,
+    ParameterRules,
+    TensorRules,
+    TokenRules,
+)
 from control.contracts.engines import JsonSchema, Pattern, TokenCounter
 from control.contracts.faults import ContractBroken, Fault, Key, dotted
 from control.contracts.tensor_rules import CompiledTensor
@@ -17,6 +22,11 @@ from control.core.drift import Envelope
 from control.core.number_rules import NumberRules
 
 FILE_NAME: Final = "contract.yaml"
+
+#: Longer texts are refused uncounted, unless the contract names its own ``max_bytes``: a megabyte
+#: takes a third of a second to count. Where the token limit is large, as many bytes as no text has.
+COUNTED_BYTES: Final = 1024 * 1024
+_BYTES_PER_TOKEN: Final = 64
 
 T = TypeVar("T")
 
@@ -121,7 +131,7 @@ class _Compiler:
             or rules.encoding is not None
             or rules.pattern is not None
             or tokens is not None,
-            bytes_range=(rules.min_bytes or 0, rules.max_bytes),
+            bytes_range=(rules.min_bytes or 0, _most_bytes(rules)),
             chars_range=(rules.min_chars or 0, rules.max_chars),
             values=frozenset(str(one).encode() for one in rules.values) if rules.values else None,
             pattern=self._try((*key, "pattern"), partial(Pattern, rules.pattern))
@@ -130,11 +140,14 @@ class _Compiler:
             schema=None
             if rules.json_schema is None
             else self._schema((*key, "json_schema"), rules.json_schema),
-            tokens=TokenLimit(counter, tokens.max, tokens.on_excess == "truncate")
-            if tokens and counter
-            else None,
+            tokens=self._token_limit(tokens, counter) if tokens and counter else None,
         )
         return None if texts == TextRules() else texts
+
+    def _token_limit(self, tokens: TokenRules, counter: TokenCounter) -> TokenLimit:
+        # Where breaches are only observed nothing is cut either: what would be is counted.
+        cut = tokens.on_excess == "truncate" and self._document.mode == "enforce"
+        return TokenLimit(counter, tokens.max, cut)
 
     def _schema(self, key: Key, schema: Any) -> JsonSchema | None:  # noqa: ANN401 - JSON
         return self._try(key, partial(JsonSchema, schema))
@@ -145,6 +158,13 @@ class _Compiler:
         except ValueError as error:
             self._faults.append(self._fault_at(key, str(error)))
             return None
+
+
+def _most_bytes(rules: TensorRules) -> int | None:
+    """Give the author's limit, or the one that keeps counting tokens from taking for ever."""
+    if rules.max_bytes is not None or rules.tokens is None:
+        return rules.max_bytes
+    return max(COUNTED_BYTES, _BYTES_PER_TOKEN * (rules.tokens.max or 0))
 
 
 def _numbers(spec: TensorSpec, rules: TensorRules) -> NumberRules:

@@ -72,7 +72,7 @@ class CompiledContract:
             violations += result.violations
             if result.token_counts:
                 found.token_counts[tensor.name] = result.token_counts
-            if result.data is not None and self.enforced:
+            if result.data is not None:
                 tensor.data = result.data
                 found.truncations += result.truncations
         if not self.is_plain:

@@ -96,7 +96,7 @@ class TensorRules(_Range):
     min_bytes: Count | None = None
     """Least length of a text, bytes."""
     max_bytes: Count | None = None
-    """Greatest length of a text, bytes."""
+    """Greatest length of a text, bytes; with ``tokens``, 1 MiB or 64 bytes a token if not set."""
     min_chars: Count | None = None
     """Least length of a text, characters."""
     max_chars: Count | None = None

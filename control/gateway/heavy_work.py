@@ -15,7 +15,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from typing import IO, Final, ParamSpec, TypeVar, cast
 
-from control.errors import Overloaded
+from control.errors import Overloaded, TooLarge
 from control.observability.logs import get_logger
 
 P = ParamSpec("P")
@@ -33,21 +33,28 @@ _log = get_logger("heavy_work")
 class HeavyWork:
     """One helper process, started when first needed and again when it has died."""
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
+    def __init__(self, timeout_s: float = 10.0) -> None:
+        """Start nothing yet; a call may take ``timeout_s`` once it is its turn."""
+        self._timeout_s = timeout_s
         self._helper: Process | None = None
         self._turn = asyncio.Lock()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a module-level function with picklable arguments there; raise what it raises.
 
-        Calls take turns. Raises Overloaded where the helper dies under the call twice.
+        Calls take turns. Raises Overloaded where the helper dies under the call twice, TooLarge
+        where the call takes too long: the others wait for it.
         """
         job = pickle.dumps((function, args, kwargs), pickle.HIGHEST_PROTOCOL)
         async with self._turn:
             for _attempt in range(_ATTEMPTS):
                 try:
-                    return cast("T", await self._ask(job))
+                    async with asyncio.timeout(self._timeout_s):
+                        return cast("T", await self._ask(job))
+                except TimeoutError as error:
+                    self.close()
+                    message = f"cannot be worked through within {self._timeout_s:g} s: send less"
+                    raise TooLarge(message) from error
                 except (asyncio.IncompleteReadError, ConnectionError):
                     _log.warning("helper_died")
                     self.close()

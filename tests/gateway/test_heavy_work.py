@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.errors import MalformedRequest, Overloaded
+from control.errors import MalformedRequest, Overloaded, TooLarge
 from control.gateway.codec.infer_request import decode_infer
 from control.gateway.heavy_work import HeavyWork
 
@@ -74,4 +74,16 @@ async def test_a_cancelled_call_leaves_no_answer_for_the_next(heavy: HeavyWork) 
     with pytest.raises(asyncio.CancelledError):
         await call
     assert await heavy.run(abs, -2) == 2
+    await helper.wait()
+
+
+async def test_a_call_that_takes_too_long_is_given_up() -> None:
+    """Others wait for their turn: the slow one is refused, and the next finds a fresh helper."""
+    heavy = HeavyWork(timeout_s=2.0)
+    with pytest.raises(TooLarge, match="within 2 s"):
+        await heavy.run(time.sleep, 60)
+    assert await heavy.run(divmod, 7, 3) == (2, 1)
+    helper = heavy._helper
+    heavy.close()
+    assert helper is not None
     await helper.wait()
