@@ -20,8 +20,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     except text_format.ParseError as error:
         text = str(error).partition(" : ")[2] or str(error)
         raise _broken(error.GetLine() or 0, f"is not a model config: {text}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise _broken(0, f"cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise _broken(0, f"is not UTF-8 at byte {error.start}") from error
+    except OSError as error:
+        raise _broken(0, f"cannot be read: {error.strerror}") from error
     if config.name and config.name != folder.name:
         raise _broken(0, f"name is '{config.name}', the folder is '{folder.name}'")
     config.name = folder.name

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from control.check.golden import golden_faults
-from control.check.model_config import read_config
+from control.check.model_config import CONFIG, read_config
 from control.check.report import Report
 from control.check.version_folder import version_faults
 from control.contracts.compile import FILE_NAME
@@ -26,9 +26,9 @@ def check_repository(repository: Path, models: Sequence[str] = ()) -> Report:
         raise FileNotFoundError(message)
     for refused in inspection.refused:
         if not models or refused.model in models:
-            report.add(refused.model, [Fault("", 0, "", refused.reason)])
+            report.add(refused.model, [Fault("", 0, "", f"is not loaded: {refused.reason}")])
     for model in sorted(found):
-        if not models or model in models:
+        if (not models or model in models) and (repository / model / CONFIG).is_file():
             check_model(repository / model, report)
     return report
 
