@@ -1,0 +1,1 @@
+"""Counts what callers use, right across the worker processes of one host."""
