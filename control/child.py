@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from control.config import Settings
+from control.core.access import TokenRecord
 from control.runtime import RuntimePaths
 
 
@@ -16,16 +17,21 @@ class _File(msgspec.Struct):
     state_dir: str
     admin_secret: str
     sockets: dict[str, int]
+    operator: TokenRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSetup:
-    """Everything a child needs to know. ``sockets`` are inherited file descriptors by name."""
+    """Everything a child needs to know. ``sockets`` are inherited file descriptors by name.
+
+    ``operator`` is the operator's token as it is kept: children never see its text.
+    """
 
     settings: Settings
     paths: RuntimePaths
     admin_secret: str
     sockets: dict[str, int]
+    operator: TokenRecord | None = None
 
     def socket(self, name: str) -> socket.socket:
         """Take over an inherited listening socket."""
@@ -39,6 +45,7 @@ def save_child_setup(setup: ChildSetup, path: Path) -> None:
         state_dir=str(setup.paths.state),
         admin_secret=setup.admin_secret,
         sockets=setup.sockets,
+        operator=setup.operator,
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
@@ -53,4 +60,5 @@ def load_child_setup(path: str) -> ChildSetup:
         paths=RuntimePaths(Path(file.state_dir)),
         admin_secret=file.admin_secret,
         sockets=file.sockets,
+        operator=file.operator,
     )

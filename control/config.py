@@ -3,16 +3,24 @@
 The only module that reads the environment. Every fault is reported at once, with its key.
 """
 
+import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from control.triton.address import parse_address
 
 _ENV_PREFIX = "SEAWALL_"
+_STORAGE_URL = r"^(async\+(redis|valkey)s?(\+(unix|cluster|sentinel))?://.+)?$"
+#: Further names of settings in the environment; the regular name wins.
+_ALIASES: Final = {"SEAWALL_DATABASE_URL": ("state", "database_url")}
+#: Settings whose values no message repeats.
+_SECRET: Final = frozenset({"admin.token", "quotas.storage_url", "state.database_url"})
+_DATABASE_URL: Final = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://.+")
 
 
 class ConfigError(Exception):
@@ -32,12 +40,21 @@ def _check_listen(text: str) -> str:
     return text
 
 
+def _check_database_url(text: str) -> str:
+    if text and not _DATABASE_URL.fullmatch(text):
+        message = "it is neither sqlite:///FILE nor postgresql://USER:PASSWORD@HOST/NAME"
+        raise ValueError(message)
+    return text
+
+
 def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
 UpstreamUrl = Annotated[str, AfterValidator(_check_address)]
 ListenAddress = Annotated[str, AfterValidator(_check_listen)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 
 
 class _Section(BaseModel):
@@ -75,6 +92,21 @@ class GatewaySettings(_Section):
     """Seconds that requests under way get to finish when Seawall ends."""
 
 
+class IdentitySettings(_Section):
+    """Who may send requests."""
+
+    required: Literal["auto", "always", "never"] = "auto"
+    """Whether the data plane asks for a token; auto asks unless `gateway.http` is loopback."""
+    jwks_file: OptionalPath = None
+    """JSON Web Key Set whose keys may sign JWTs, watched for changes; empty accepts no JWT."""
+    jwt_issuer: str = ""
+    """What a JWT's `iss` must be; empty takes any."""
+    jwt_audience: str = ""
+    """What a JWT's `aud` must be or contain; empty takes any."""
+    jwt_tenant_claim: str = Field("tenant", min_length=1)
+    """The claim that names a JWT's tenant; without it, `sub` does."""
+
+
 class MetricsSettings(_Section):
     """The Prometheus endpoint."""
 
@@ -87,6 +119,15 @@ class AdminSettings(_Section):
 
     http: ListenAddress = "127.0.0.1:8080"
     """Where the admin API is."""
+    token: str = Field("", repr=False)
+    """What the command line shows there; empty takes the operator token in the state directory."""
+
+
+class QuotaSettings(_Section):
+    """Where the quotas of tokens and tenants are counted."""
+
+    storage_url: str = Field("", pattern=_STORAGE_URL, repr=False)
+    """Server that several hosts count in (async+redis://host:6379); empty counts on each host."""
 
 
 class TritonSettings(_Section):
@@ -111,12 +152,14 @@ class StateSettings(_Section):
 
     dir: Path = Path("var")
     """State directory."""
+    database_url: DatabaseUrl = Field("", repr=False)
+    """Where state is kept (also `SEAWALL_DATABASE_URL`); empty is SQLite in the directory."""
 
 
 class WeightsSettings(_Section):
     """Weights of the example models."""
 
-    cache_dir: Annotated[Path | None, BeforeValidator(_none_if_empty)] = None
+    cache_dir: OptionalPath = None
     """Where fetched weights are kept; empty is the user's cache directory."""
 
 
@@ -135,12 +178,20 @@ class Settings(_Section):
     """All settings."""
 
     gateway: GatewaySettings = GatewaySettings()
+    identity: IdentitySettings = IdentitySettings()
     metrics: MetricsSettings = MetricsSettings()
     admin: AdminSettings = AdminSettings()
+    quotas: QuotaSettings = QuotaSettings()
     triton: TritonSettings = TritonSettings()
     state: StateSettings = StateSettings()
     weights: WeightsSettings = WeightsSettings()
     log: LogSettings = LogSettings()
+
+    def asks_for_identity(self) -> bool:
+        """Whether the data plane asks for a token."""
+        if self.identity.required == "auto":
+            return not _is_loopback(parse_address(self.gateway.http).host)
+        return self.identity.required == "always"
 
 
 def load_settings(
@@ -149,9 +200,9 @@ def load_settings(
     """Merge file, environment and flags (``section.key`` names); raises ConfigError."""
     faults: list[str] = []
     tree = _read_file(file) if file is not None else {}
-    for name, text in environ.items():
+    for name in sorted(environ, key=lambda name: name not in _ALIASES):  # so that these lose
         if name.startswith(_ENV_PREFIX):
-            _put_environment(tree, name, text, faults)
+            _put_environment(tree, name, environ[name], faults)
     for dotted, value in (flags or {}).items():
         if value is not None:
             section, key = dotted.split(".")
@@ -170,6 +221,11 @@ def environment_name(section: str, key: str) -> str:
     return f"{_ENV_PREFIX}{section}_{key}".upper()
 
 
+def without_our_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment for children: they get settings by the launcher, and need no secrets."""
+    return {name: text for name, text in environ.items() if not name.startswith(_ENV_PREFIX)}
+
+
 def _read_file(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -181,7 +237,17 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise ConfigError(message) from error
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _put_environment(tree: dict[str, Any], name: str, text: str, faults: list[str]) -> None:
+    if name in _ALIASES:
+        _put(tree, *_ALIASES[name], text)
+        return
     for section, field in Settings.model_fields.items():
         known = field.annotation.model_fields if field.annotation else {}
         for key in known:
@@ -199,4 +265,5 @@ def _put(tree: dict[str, Any], section: str, key: str, value: object) -> None:
 
 def _describe(fault: Any) -> str:  # noqa: ANN401 - pydantic's own record of a fault
     key = ".".join(str(part) for part in fault["loc"])
-    return f"{key}: {fault['msg']} (got {fault['input']!r})"
+    got = "" if key in _SECRET else f" (got {fault['input']!r})"
+    return f"{key}: {fault['msg']}{got}"

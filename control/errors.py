@@ -3,10 +3,13 @@
 Only the outer layers raise these: ``control.core`` returns values instead.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from control.core.violations import Violation
+
+#: A header's name and value.
+Header = tuple[str, str]
 
 
 class ControlError(Exception):
@@ -14,6 +17,7 @@ class ControlError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    default_headers: ClassVar[Sequence[Header]] = ()
 
     def __init__(
         self,
@@ -22,32 +26,34 @@ class ControlError(Exception):
         violations: Sequence[Violation] = (),
         retry_after_s: int | None = None,
         status: int | None = None,
+        headers: Sequence[Header] = (),
     ) -> None:
         """Keep the sentence, the violations and when to try again.
 
         ``status`` refines the class's own status where HTTP has a more exact one
         (431 for headers that are too large, say); the code stays the class's.
+        ``headers`` go out with the answer, in place of the class's own.
         """
         super().__init__(message)
         self.message = message
         self.violations = tuple(violations)
         self.retry_after_s = retry_after_s
         self.http_status = self.status if status is None else status
+        self.headers = tuple(headers) or tuple(self.default_headers)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way between processes with all that it says."""
-        facts = (self.message, self.violations, self.retry_after_s, self.http_status)
-        return _rebuild, (type(self), *facts)
+        facts = {
+            "violations": self.violations,
+            "retry_after_s": self.retry_after_s,
+            "status": self.http_status,
+            "headers": self.headers,
+        }
+        return _rebuild, (type(self), self.message, facts)
 
 
-def _rebuild(
-    kind: type[ControlError],
-    message: str,
-    violations: Sequence[Violation],
-    retry_after_s: int | None,
-    status: int,
-) -> ControlError:
-    return kind(message, violations=violations, retry_after_s=retry_after_s, status=status)
+def _rebuild(kind: type[ControlError], message: str, facts: Mapping[str, Any]) -> ControlError:
+    return kind(message, **facts)
 
 
 def release_frames(error: BaseException) -> None:
@@ -69,6 +75,7 @@ class Unauthenticated(ControlError):
     """No credentials, or wrong ones: send a valid token."""
 
     status, code = 401, "unauthenticated"
+    default_headers = (("WWW-Authenticate", "Bearer"),)
 
 
 class Forbidden(ControlError):
@@ -84,7 +91,7 @@ class ModelNotFound(ControlError):
 
 
 class EndpointNotFound(ControlError):
-    """No such endpoint."""
+    """No such endpoint, or nothing there of that name."""
 
     status, code = 404, "not_found"
 
@@ -101,6 +108,12 @@ class RequestTimeout(ControlError):
     status, code = 408, "request_timeout"
 
 
+class StateConflict(ControlError):
+    """What is there already stands against the change."""
+
+    status, code = 409, "conflict"
+
+
 class TooLarge(ControlError):
     """The request exceeds a size limit: send less."""
 
@@ -111,6 +124,12 @@ class ContractViolated(ControlError):
     """The request is well formed but breaks the model's contract."""
 
     status, code = 422, "contract_violation"
+
+
+class InvalidInput(ControlError):
+    """A document for the admin API is well formed but breaks the rules of its fields."""
+
+    status, code = 422, "invalid_input"
 
 
 class QuotaExceeded(ControlError):
@@ -147,6 +166,12 @@ class UpstreamUnavailable(ControlError):
     """Triton, or this model in it, cannot answer now: try again after the given time."""
 
     status, code = 503, "upstream_unavailable"
+
+
+class StateUnavailable(ControlError):
+    """Seawall's own state cannot be read or written now: try again later."""
+
+    status, code = 503, "state_unavailable"
 
 
 class DeadlineExceeded(ControlError):

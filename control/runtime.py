@@ -27,6 +27,16 @@ class RuntimePaths:
         return self.state / "artifacts"
 
     @property
+    def database(self) -> Path:
+        """The state database, unless settings name another."""
+        return self.state / "seawall.db"
+
+    @property
+    def operator_token(self) -> Path:
+        """The token of whoever owns the machine: drawn anew at every start, read by the CLI."""
+        return self.run / "operator.token"
+
+    @property
     def link_socket(self) -> Path:
         """The controller's end of the link to the gateways."""
         return self.run / "link.sock"
@@ -60,6 +70,11 @@ class RuntimePaths:
     def metrics(self) -> Path:
         """The counters that gateway workers share."""
         return self.run / "metrics"
+
+    @property
+    def quotas(self) -> Path:
+        """What callers have used of their quotas, counted by all gateway workers."""
+        return self.run / "quotas"
 
     @property
     def shared_memory_prefix(self) -> str:

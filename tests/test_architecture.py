@@ -44,7 +44,7 @@ MAX_MEDIAN_MODULE_LINES, MAX_MEDIAN_FUNCTION_LINES = 120, 8
 
 #: Who may read the environment, and why.
 READERS_OF_THE_ENVIRONMENT = {
-    "control/cli.py": "hands it to config.py",
+    "control/cli/settings.py": "hands it to config.py",
     "control/launcher/launch.py": "passes it on to children",
     "control/triton/installation.py": "passes it on to tritonserver",
     "control/weights/fetch.py": "XDG_CACHE_HOME: where every program keeps its cache",

@@ -19,6 +19,7 @@ STATUS: dict[str, Any] = {
     "uptime_seconds": 1.5,
     "revision": 42,
     "gateways": 2,
+    "access": {"tokens": 3, "tenants": 1, "jwt_keys": 0, "jwks_fault": ""},
     "triton": {"up": True, "reason": ""},
     "models": [
         {"model": "embed", "version": 1, "ready": True, "reason": ""},

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from control.config import ConfigError, Settings, environment_name, load_settings
+from control.config import (
+    ConfigError,
+    Settings,
+    environment_name,
+    load_settings,
+    without_our_variables,
+)
 
 EVERY_KEY = [
     (section, key)
@@ -172,3 +178,39 @@ def test_settings_never_change() -> None:
     """What was checked at the start is what runs."""
     with pytest.raises(ValueError, match="frozen"):
         Settings().gateway.workers = 2  # type: ignore[misc]
+
+
+def test_a_setting_may_have_a_second_name_in_the_environment() -> None:
+    """SEAWALL_DATABASE_URL is what other programs would call it; the regular name wins."""
+    url, other = "sqlite:////var/lib/seawall.db", "postgresql://u:p@db/seawall"
+    assert load_settings(None, {"SEAWALL_DATABASE_URL": url}).state.database_url == url
+    both = {"SEAWALL_STATE_DATABASE_URL": other, "SEAWALL_DATABASE_URL": url}
+    assert load_settings(None, both).state.database_url == other
+    assert load_settings(None, dict(reversed(both.items()))).state.database_url == other
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://u:geheim@db/x", "mysql://u:geheim@db/x", "geheim", "sqlite://", "sqlite:///"],
+)
+def test_a_database_is_sqlite_or_postgresql(url: str) -> None:
+    """Another one is refused at the start, without showing its password."""
+    (fault,) = faults(None, {}, {"state.database_url": url})
+    assert fault.startswith("state.database_url: ")
+    assert "postgresql://USER:PASSWORD@HOST/NAME" in fault
+    assert "geheim" not in fault
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither a fault nor the settings' own text repeats a token or a password."""
+    (fault,) = faults(None, {}, {"admin.token": ["geheim"]})
+    assert fault.startswith("admin.token: ")
+    assert "geheim" not in fault
+    flags = {"admin.token": "geheim", "state.database_url": "postgresql://u:geheim@db/x"}
+    assert "geheim" not in repr(load_settings(None, {}, flags))
+
+
+def test_children_get_none_of_our_variables() -> None:
+    """They get settings from the launcher; a token in the environment would reach every model."""
+    environ = {"PATH": "/bin", "SEAWALL_ADMIN_TOKEN": "geheim", "SEAWALLPAPER": "1"}
+    assert without_our_variables(environ) == {"PATH": "/bin", "SEAWALLPAPER": "1"}

@@ -14,6 +14,7 @@ from control.contracts.artifacts import ArtifactMissing, ArtifactStore
 from control.contracts.faults import ContractBroken, Fault
 from control.contracts.folder import ResolvedContract, find_contract, read_contract, revive
 from control.core.contract import Contract, derive_contract
+from control.errors import StateUnavailable
 from control.observability.logs import get_logger
 
 #: A broken contract is looked at again this often: what mends it may be another file.
@@ -64,9 +65,16 @@ class _Entry:
 class ContractBook:
     """Looks at the files on each ``update``; shows the outcome in ``states``."""
 
-    def __init__(self, repository: Path, artifacts: ArtifactStore, last_good: LastGood) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        artifacts: ArtifactStore,
+        last_good: LastGood,
+        retry_s: float = _RETRY_S,
+    ) -> None:
         """Read contracts from ``repository``; go on from what ``last_good`` has kept."""
         self._repository = repository
+        self._retry_s = retry_s
         self._artifacts = artifacts
         self._last_good = last_good
         self._kept = dict(last_good.load_all())
@@ -93,7 +101,7 @@ class ContractBook:
             del self._entries[key]
 
     def _is_due(self, key: Key, entry: _Entry) -> bool:
-        retry = entry.state.faults and time.monotonic() - entry.checked_s > _RETRY_S
+        retry = entry.state.faults and time.monotonic() - entry.checked_s >= self._retry_s
         return bool(retry) or entry.seen != self._fingerprint(key)
 
     def _fingerprint(self, key: Key) -> tuple[object, ...]:
@@ -140,7 +148,12 @@ class ContractBook:
         if source is None:
             self._adopt(key, entry, ContractState())
             return
-        self._artifacts.put(source.tokenizers)
+        try:
+            self._artifacts.put(source.tokenizers)
+        except OSError as error:
+            message = f"its tokenizers cannot be kept: {error.strerror}"
+            self._complain(key, entry, (Fault(source.file.name, 0, "", message),))
+            return
         document = msgspec.json.encode(source.resolved)
         mode = "enforce" if source.compiled.enforced else "observe"
         self._adopt(key, entry, ContractState(document, source.resolved.revision, mode))
@@ -161,21 +174,27 @@ class ContractBook:
     def _adopt(self, key: Key, entry: _Entry, state: ContractState) -> None:
         if state == entry.state:
             return
-        model, version = key
-        if state.document:
-            self._kept[key] = state.document
-            self._last_good.save(model, version, state.revision, state.document)
-        elif key in self._kept:
-            del self._kept[key]
-            self._last_good.remove(model, version)
+        self._keep(key, state)
         entry.state = state
         _log.info(
             "contract_adopted",
-            model=model,
-            version=version,
+            model=key[0],
+            version=key[1],
             revision=state.revision,
             mode=state.mode or "derived",
         )
+
+    def _keep(self, key: Key, state: ContractState) -> None:
+        """Let a contract outlive the controller; one that cannot be kept holds all the same."""
+        model, version = key
+        try:
+            if state.document:
+                self._kept[key] = state.document
+                self._last_good.save(model, version, state.revision, state.document)
+            elif self._kept.pop(key, None) is not None:
+                self._last_good.remove(model, version)
+        except StateUnavailable as error:
+            _log.error("contract_not_kept", model=model, version=version, reason=error.message)
 
 
 def _derive(config_json: bytes) -> Contract:

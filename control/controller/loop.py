@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from control.controller.access_source import AccessSource
 from control.controller.contract_book import ContractBook, ContractState
 from control.controller.triton_reader import TritonReader
 from control.link.messages import SnapshotMessage, VersionMessage
@@ -40,13 +41,15 @@ class ControllerLoop:
         self,
         reader: TritonReader,
         book: ContractBook,
+        access: AccessSource,
         publisher: SnapshotPublisher,
         state: ControllerState,
         interval_s: float = _INTERVAL_S,
     ) -> None:
-        """Publish by ``publisher`` what ``reader`` and ``book`` find; show it in ``state``."""
+        """Publish by ``publisher`` what the first three find; show it in ``state``."""
         self._reader = reader
         self._book = book
+        self._access = access
         self._publisher = publisher
         self._state = state
         self._interval_s = interval_s
@@ -54,7 +57,25 @@ class ControllerLoop:
         self._last = SnapshotMessage(0, b"", [])
 
     async def run(self) -> None:
-        """Tick for ever."""
+        """Tick for ever; changed access goes out between ticks, whatever Triton does."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._tick_for_ever())
+            both.create_task(self._pass_access_on())
+
+    def go_on_from(self, kept: SnapshotMessage) -> None:
+        """Publish what an earlier controller of this run has left, with the access of now."""
+        self._last = kept
+        self._publish(msgspec.structs.replace(kept, access=self._access.current()))
+
+    async def _pass_access_on(self) -> None:
+        while True:
+            access = await self._access.next()
+            message = msgspec.structs.replace(self._last, access=access)
+            # Without a revision nobody has seen a snapshot yet: the first one brings the access.
+            if self._last.revision and message != self._last:
+                self._publish(message)
+
+    async def _tick_for_ever(self) -> None:
         ticks = 0
         while True:
             if ticks % _RENEW_EVERY == 0:
@@ -68,10 +89,12 @@ class ControllerLoop:
         await self._read_triton()
         if self._triton is None:
             return  # gateways wait for the first snapshot rather than believe in no models
+        versions = [await self._with_contract(one) for one in self._triton.versions]
         message = msgspec.structs.replace(
             self._triton,
             revision=self._last.revision,
-            versions=[await self._with_contract(one) for one in self._triton.versions],
+            versions=versions,
+            access=self._access.current(),
         )
         self._state.contracts = self._book.states
         if message != self._last:

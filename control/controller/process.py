@@ -4,19 +4,29 @@ import argparse
 import asyncio
 import signal
 
+import msgspec
 import uvloop
 
 from control.child import ChildSetup, load_child_setup
 from control.contracts.artifacts import ArtifactStore
-from control.controller.admin_app import create_admin_app
+from control.controller.access_source import AccessSource
+from control.controller.admin.app import AdminParts, create_admin_app
+from control.controller.admin.gate import AdminGate
 from control.controller.contract_book import ContractBook
+from control.controller.learning import LearnedTraffic
 from control.controller.loop import ControllerLoop, ControllerState
 from control.controller.triton_reader import TritonReader
+from control.errors import StateUnavailable
 from control.http.limits import HttpLimits
 from control.http.server import HttpServer
 from control.http.wsgi import WsgiLane
+from control.identity.jwks_file import JwksFile
+from control.identity.jwt_tokens import jwt_rules
+from control.link.messages import SnapshotMessage, decode_message
 from control.link.publisher import SnapshotPublisher
 from control.observability.logs import configure_logs, get_logger
+from control.runtime import RuntimePaths
+from control.state.store import StateStore
 from control.triton.address import parse_address
 from control.triton.management import GrpcIndex, HttpIndex
 from control.triton.stubs import StubWatch
@@ -39,15 +49,29 @@ def main() -> None:
 
 
 async def _serve(setup: ChildSetup) -> None:
+    store = _open_state(setup)
     state = ControllerState()
-    publisher = SnapshotPublisher(setup.paths.link_socket, setup.paths.kept_snapshot)
-    await publisher.start()
-    book = ContractBook(
-        setup.settings.triton.repository, ArtifactStore(setup.paths.artifacts), _Forgetful()
+    identity = setup.settings.identity
+    if identity.jwks_file is not None and not identity.jwt_audience:
+        _log.warning("jwt_audience_not_set", effect="JWTs for other services are accepted too")
+    access = AccessSource(store, JwksFile(identity.jwks_file), setup.operator)
+    gate = AdminGate(jwt_rules(identity))
+    access.on_change(gate.learn)
+    await access.load()
+    learned = LearnedTraffic()
+    publisher = SnapshotPublisher(
+        setup.paths.link_socket, setup.paths.kept_snapshot, hear=learned.hear
     )
-    loop = ControllerLoop(_reader(setup), book, publisher, state)
+    await publisher.start()
+    repository = setup.settings.triton.repository
+    book = ContractBook(repository, ArtifactStore(setup.paths.artifacts), store.contracts)
+    loop = ControllerLoop(_reader(setup), book, access, publisher, state)
+    kept = _kept_snapshot(setup.paths)
+    if kept is not None:
+        loop.go_on_from(kept)
     ticking = asyncio.create_task(loop.run())
-    lane = WsgiLane(create_admin_app(state), threads=_ADMIN_THREADS)
+    app = create_admin_app(AdminParts(state, store, access, gate, learned, repository))
+    lane = WsgiLane(app, threads=_ADMIN_THREADS)
     server = HttpServer(lane.handle, HttpLimits(max_body_bytes=_ADMIN_BODY_BYTES))
     await server.listen(setup.socket("admin"))
     _log.info("listening", http=setup.settings.admin.http)
@@ -61,15 +85,19 @@ async def _serve(setup: ChildSetup) -> None:
     await server.drain(1.0)
 
 
-class _Forgetful:
-    def load_all(self) -> dict[tuple[str, int], bytes]:
-        return {}
+def _open_state(setup: ChildSetup) -> StateStore:
+    try:
+        return StateStore.open(setup.settings.state.database_url, setup.paths.database)
+    except StateUnavailable as error:  # the reason is in the log
+        raise SystemExit(1) from error
 
-    def save(self, model: str, version: int, revision: str, document: bytes) -> None:
-        """Keep nothing."""
 
-    def remove(self, model: str, version: int) -> None:
-        """Keep nothing."""
+def _kept_snapshot(paths: RuntimePaths) -> SnapshotMessage | None:
+    """Read what an earlier controller of this run has published last; None at a first start."""
+    try:
+        return decode_message(paths.kept_snapshot.read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def _reader(setup: ChildSetup) -> TritonReader:

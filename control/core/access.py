@@ -105,9 +105,14 @@ def may_read(identity: Identity) -> bool:
     return READ in identity.scopes or ADMIN in identity.scopes
 
 
+def may_see_all(identity: Identity) -> bool:
+    """Whether the caller may know of every model."""
+    return may_read(identity) or INFER_ANY in identity.scopes
+
+
 def may_see(identity: Identity, model: str) -> bool:
     """Whether the caller may know of the model: who may use it, or read everything."""
-    return may_read(identity) or may_infer(identity, model)
+    return may_see_all(identity) or may_infer(identity, model)
 
 
 def may_administer(identity: Identity) -> bool:

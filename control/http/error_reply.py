@@ -25,5 +25,7 @@ def error_reply(error: ControlError, request_id: str) -> Reply:
     headers = [(b"x-request-id", request_id.encode())]
     if error.retry_after_s is not None:
         headers.append((b"Retry-After", b"%d" % error.retry_after_s))
+    for name, value in error.headers:
+        headers.append((name.encode("latin-1"), value.encode("latin-1")))
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
     return Reply(status=error.http_status, body=[body], headers=headers)

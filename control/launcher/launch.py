@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from control.child import ChildSetup, save_child_setup
-from control.config import Settings
+from control.config import Settings, without_our_variables
+from control.identity.tokens import mint_token, operator_record
 from control.launcher.child import Child, ChildPlan
 from control.launcher.tritonserver import EmbeddedTriton
 from control.observability.logs import get_logger
@@ -122,12 +123,16 @@ class _Launcher:
 
     def _start_ours(self, settings: Settings, listening: dict[str, socket.socket]) -> None:
         descriptors = {name: sock.fileno() for name, sock in listening.items()}
-        setup = ChildSetup(settings, self._paths, self._secret, descriptors)
+        operator = mint_token()
+        _write_private(self._paths.operator_token, operator.text)
+        setup = ChildSetup(
+            settings, self._paths, self._secret, descriptors, operator_record(operator)
+        )
         file = self._paths.run / "setup.json"
         save_child_setup(setup, file)
         environment = {
             "MALLOC_ARENA_MAX": "2",  # else each of Flask's threads keeps large bodies' memory
-            **os.environ,
+            **without_our_variables(os.environ),
             "PROMETHEUS_MULTIPROC_DIR": str(self._paths.metrics),
         }
 
@@ -161,6 +166,11 @@ class _Launcher:
                     upstream.close()
                     return
             await asyncio.sleep(_READY_POLL_S)
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import backends
+from control.config import without_our_variables
 
 
 class TritonNotInstalled(Exception):
@@ -67,7 +68,7 @@ def server_environment(installation: Installation) -> dict[str, str]:
     ``python3`` that stands first in PATH. Any other would mix in foreign packages (with a foreign
     numpy, tensors come out as garbage).
     """
-    environment = dict(os.environ)
+    environment = without_our_variables(os.environ)  # stubs run the models' code
     libraries = [str(installation.libraries), str(sysconfig.get_config_var("LIBDIR"))]
     environment["LD_LIBRARY_PATH"] = os.pathsep.join(
         [*libraries, *filter(None, [environment.get("LD_LIBRARY_PATH")])]

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from control.contracts.artifacts import ArtifactStore
+from control.controller.access_source import AccessSource
 from control.controller.contract_book import ContractBook
 from control.controller.loop import ControllerLoop, ControllerState
 from control.controller.triton_reader import TritonReader
+from control.core.access import Access, Quota
 from control.link.messages import SnapshotMessage, VersionMessage
 from control.link.publisher import SnapshotPublisher
 from control.triton.management import TritonAway
@@ -24,6 +26,7 @@ class FakeReader(TritonReader):
     def __init__(self) -> None:
         self.versions: list[VersionMessage] = []
         self.away = ""
+        self.hangs = False
         self.reads = 0
         self.renewals = 0
 
@@ -32,9 +35,28 @@ class FakeReader(TritonReader):
 
     async def read(self, revision: int) -> SnapshotMessage:
         self.reads += 1
+        while self.hangs:
+            await asyncio.sleep(0.001)
         if self.away:
             raise TritonAway(self.away)
         return SnapshotMessage(revision, b"{}", list(self.versions))
+
+
+class FakeAccess(AccessSource):
+    """Gives the access that is set."""
+
+    def __init__(self) -> None:
+        self._access = Access()
+        self._another = asyncio.Event()
+
+    def set(self, access: Access) -> None:
+        self._access = access
+        self._another.set()
+
+    async def next(self) -> Access:
+        await self._another.wait()
+        self._another.clear()
+        return self._access
 
 
 class FakePublisher(SnapshotPublisher):
@@ -77,10 +99,11 @@ class Running:
         self.reader = FakeReader()
         self.publisher = FakePublisher()
         self.state = ControllerState()
+        self.access = FakeAccess()
         self.kept = FakeLastGood()
         self.book = ContractBook(folder, ArtifactStore(folder / "artifacts"), self.kept)
         self.loop = ControllerLoop(
-            self.reader, self.book, self.publisher, self.state, interval_s=0.01
+            self.reader, self.book, self.access, self.publisher, self.state, interval_s=0.01
         )
 
     async def ticks(self, count: int = 2) -> None:
@@ -94,15 +117,27 @@ def version(number: int, *, ready: bool = True) -> VersionMessage:
     return VersionMessage("m", number, True, ready, "" if ready else "dead", b"{}", b'{"name":"m"}')  # noqa: FBT003
 
 
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    """A loop that runs as long as the test."""
-    made = Running(tmp_path)
-    ticking = asyncio.create_task(made.loop.run())
+@contextlib.asynccontextmanager
+async def ticking(made: Running) -> AsyncIterator[Running]:
+    """Let a loop run."""
+    task = asyncio.create_task(made.loop.run())
     yield made
-    ticking.cancel()
+    task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await ticking
+        await task
+
+
+@pytest.fixture
+def resting(tmp_path: Path) -> Running:
+    """A loop that does not run yet."""
+    return Running(tmp_path)
+
+
+@pytest.fixture
+async def running(resting: Running) -> AsyncIterator[Running]:
+    """A loop that runs as long as the test."""
+    async with ticking(resting):
+        yield resting
 
 
 async def test_only_changes_are_published(running: Running) -> None:
@@ -176,3 +211,72 @@ async def test_documents_are_renewed_now_and_then(running: Running) -> None:
     assert running.reader.renewals == 1
     await running.ticks(20)
     assert running.reader.renewals == 2
+
+
+ACCESS = Access(tenants={"acme": Quota(concurrent=1)})
+
+
+async def published_with(running: Running, access: Access) -> SnapshotMessage:
+    """Wait for a snapshot with this access, which must be the last one."""
+    sent = running.publisher.published
+    await eventually(lambda: sent and sent[-1].access == access, "the access has gone out")
+    return sent[-1]
+
+
+async def test_changed_access_goes_out_whatever_triton_does(running: Running) -> None:
+    """A revocation waits neither for the next tick nor for a Triton that does not answer."""
+    running.reader.versions = [version(1)]
+    await running.ticks()
+    running.reader.hangs = True
+    await running.ticks(1)
+    known = running.publisher.published[-1]
+    running.access.set(ACCESS)
+    last = await published_with(running, ACCESS)
+    assert last.versions == known.versions == [version(1)]
+    assert last.revision > known.revision
+    assert running.state.revision == last.revision
+    running.reader.hangs = False
+
+
+async def test_changed_access_goes_out_while_triton_is_away(running: Running) -> None:
+    """With Triton away, gateways get the new access with the versions that they know."""
+    running.reader.versions = [version(1)]
+    await running.ticks()
+    running.reader.away = "tritonserver is not running"
+    await running.ticks()
+    running.access.set(ACCESS)
+    assert (await published_with(running, ACCESS)).versions == [version(1)]
+
+
+async def test_access_alone_makes_no_first_snapshot(resting: Running) -> None:
+    """Before Triton was ever read gateways wait, rather than believe that there are no models."""
+    resting.reader.away = "tritonserver is not running"
+    async with ticking(resting):
+        resting.access.set(ACCESS)
+        await resting.ticks()
+        assert resting.publisher.published == []
+        resting.reader.away = ""
+        await published_with(resting, ACCESS)
+        assert len(resting.publisher.published) == 1
+
+
+async def test_access_that_stays_is_not_published_again(running: Running) -> None:
+    """Being told of the same access costs the gateways nothing."""
+    await running.ticks()
+    running.access.set(Access())
+    await running.ticks()
+    assert len(running.publisher.published) == 1
+
+
+async def test_a_restarted_controller_goes_on_from_the_kept_snapshot(resting: Running) -> None:
+    """While Triton is away, a new controller gives gateways the old versions and new access."""
+    resting.reader.away = "tritonserver is not running"
+    resting.access.set(ACCESS)
+    kept = SnapshotMessage(7, b"{}", [version(1)])
+    resting.loop.go_on_from(kept)
+    (first,) = resting.publisher.published
+    assert (first.versions, first.access) == ([version(1)], ACCESS)
+    assert first.revision > kept.revision
+    async with ticking(resting):
+        await resting.ticks()
+        assert resting.publisher.published == [first]

@@ -10,21 +10,27 @@ import pytest
 
 from control.child import ChildSetup, load_child_setup, save_child_setup
 from control.config import Settings, load_settings
+from control.identity.tokens import mint_token, operator_record
 from control.launcher.launch import LaunchError, launch
 from control.runtime import RuntimePaths
 from tests.support.stack import free_port
+
+MINTED = mint_token()
+OPERATOR = operator_record(MINTED)
 
 
 def test_a_setup_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Settings, paths, secret and sockets reach a child unchanged, and nobody else."""
     settings = load_settings(None, {}, {"gateway.workers": 3, "state.dir": str(tmp_path)})
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        setup = ChildSetup(settings, RuntimePaths(tmp_path), "s3cret", {"http": listening.fileno()})
+        sockets = {"http": listening.fileno()}
+        setup = ChildSetup(settings, RuntimePaths(tmp_path), "s3cret", sockets, OPERATOR)
         file = tmp_path / "setup.json"
         save_child_setup(setup, file)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         loaded = load_child_setup(str(file))
         assert loaded == setup
+        assert MINTED.text not in file.read_text(), "children know the operator's token by its hash"
         with loaded.socket("http") as taken:
             assert taken.getsockname() == listening.getsockname()
             assert taken.fileno() != listening.fileno()

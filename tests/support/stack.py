@@ -146,9 +146,27 @@ class Stack:
         prefix = RuntimePaths(self.state.resolve()).shared_memory_prefix
         return [one.name for one in Path("/dev/shm").glob(f"{prefix}*")]
 
+    @property
+    def operator_token(self) -> str:
+        """The token that this Seawall drew for its owner."""
+        return RuntimePaths(self.state).operator_token.read_text()
+
     def status(self) -> dict[str, Any]:
         """The admin API's status document."""
-        return get_json(f"http://{self.admin}/admin/v1/status")
+        document: dict[str, Any] = self.ask_admin("GET", "/status")
+        return document
+
+    def ask_admin(self, method: str, path: str, body: object = None) -> Any:
+        """One request to the admin API as the operator; gives the document, None where none."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.operator_token}"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        url = f"http://{self.admin}/admin/v1{path}"
+        request = urllib.request.Request(url, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
 
     def get_status(self, path: str) -> int:
         """The HTTP status of a GET on the gateway; 0 where nobody answers."""
@@ -185,12 +203,6 @@ def children_of(pid: int) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def get_json(url: str) -> Any:
-    """Read a JSON document."""
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return json.load(answer)
 
 
 def kill(pid: int) -> None:

@@ -1,17 +1,15 @@
-"""The admin API: ``/admin/v1``, with its OpenAPI document made from the models below."""
+"""``/admin/v1/status``: the whole of Seawall at one glance."""
 
 import time
 
 from flask import Response
-from flask_openapi3 import Info, OpenAPI  # type: ignore[attr-defined]
+from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import HTTPException
 
 import control
+from control.controller.access_source import AccessSource
+from control.controller.admin.api import answer, new_api
 from control.controller.loop import ControllerState
-from control.errors import ControlError, EndpointNotFound, MethodNotAllowed
-from control.gateway.responses import to_response
-from control.http.error_reply import error_reply, new_request_id
 
 
 class TritonStatus(BaseModel):
@@ -30,6 +28,15 @@ class VersionStatus(BaseModel):
     reason: str = Field(description="Why it is not ready; empty when it is.")
 
 
+class AccessStatus(BaseModel):
+    """What access is decided by."""
+
+    tokens: int = Field(description="API tokens that gateways know, the operator's included.")
+    tenants: int = Field(description="Tenants with a quota.")
+    jwt_keys: int = Field(description="Keys that may sign JWTs; 0 accepts none.")
+    jwks_fault: str = Field(description="Why the JWKS file is not used; empty when it is.")
+
+
 class Status(BaseModel):
     """The whole of Seawall at one glance."""
 
@@ -38,44 +45,42 @@ class Status(BaseModel):
     revision: int = Field(description="Revision of the last snapshot; 0 before the first.")
     gateways: int = Field(description="Gateway workers that follow the snapshots.")
     triton: TritonStatus
+    access: AccessStatus
     models: list[VersionStatus]
 
 
-def create_admin_app(state: ControllerState) -> OpenAPI:
-    """Build the application; views only read ``state``."""
-    info = Info(title="Seawall admin API", version=control.__version__)
-    app = OpenAPI("seawall-admin", info=info, doc_ui=False, static_folder=None)
-    app.register_error_handler(HTTPException, _answer_http_error)
+def status_api(state: ControllerState, source: AccessSource) -> APIBlueprint:
+    """Make the part; it only reads ``state`` and ``source``."""
+    api = new_api("status", "What runs, and what does not.")
 
-    @app.get("/admin/v1/status", summary="Show the state of Seawall", responses={200: Status})
+    @api.get(
+        "/status",
+        operation_id="show_status",
+        summary="Show the state of Seawall",
+        responses={200: Status},
+    )
     def _status() -> Response:
-        return Response(_read_status(state).model_dump_json(), content_type="application/json")
+        return answer(_read(state, source))
 
-    app.add_url_rule("/admin/v1/openapi.json", "openapi", lambda: app.api_doc)
-    return app
+    return api
 
 
-def _read_status(state: ControllerState) -> Status:
+def _read(state: ControllerState, source: AccessSource) -> Status:
+    access = source.current()
     return Status(
         version=control.__version__,
         uptime_seconds=round(time.monotonic() - state.started_s, 3),
         revision=state.revision,
         gateways=state.gateways,
         triton=TritonStatus(up=state.triton_up, reason=state.triton_reason),
+        access=AccessStatus(
+            tokens=len(access.tokens),
+            tenants=len(access.tenants),
+            jwt_keys=source.jwks.keys.count,
+            jwks_fault=source.jwks.fault,
+        ),
         models=[
             VersionStatus(model=one.model, version=one.version, ready=one.ready, reason=one.reason)
             for one in state.versions
         ],
     )
-
-
-def _answer_http_error(error: HTTPException) -> Response:
-    ours: ControlError
-    match error.code:
-        case 404:
-            ours = EndpointNotFound("no such endpoint")
-        case 405:
-            ours = MethodNotAllowed("this method is not allowed here")
-        case _:
-            ours = ControlError(error.description or error.name, status=error.code)
-    return to_response(error_reply(ours, new_request_id()))

@@ -1,0 +1,1 @@
+"""The admin API: one module for each part of it."""

@@ -1,0 +1,89 @@
+"""The admin API as a Flask application, with its OpenAPI document made from its models."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Response
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import create_engine
+
+import control
+from control.controller.access_source import AccessSource
+from control.controller.admin.api import PREFIX
+from control.controller.admin.faults import Fault, answer_faults, refuse_input
+from control.controller.admin.gate import AdminGate
+from control.controller.admin.models_api import models_api
+from control.controller.admin.proposals_api import proposals_api
+from control.controller.admin.requests import AdminRequest
+from control.controller.admin.status_api import status_api
+from control.controller.admin.tenants_api import tenants_api
+from control.controller.admin.tokens_api import tokens_api
+from control.controller.contract_proposals import ContractProposals
+from control.controller.learning import LearnedTraffic
+from control.controller.loop import ControllerState
+from control.identity.jwks_file import JwksFile
+from control.identity.jwt_tokens import JwtRules
+from control.state.store import StateStore
+
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API token or a JWT: with the scope read or admin to read, admin to change.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdminParts:
+    """What the admin API shows and changes."""
+
+    state: ControllerState
+    store: StateStore
+    access: AccessSource
+    gate: AdminGate
+    learned: LearnedTraffic = field(default_factory=LearnedTraffic)
+    repository: Path = Path("model_repository")
+
+
+def create_admin_app(parts: AdminParts) -> OpenAPI:
+    """Build the application. A new part of the API is one more ``register_api``."""
+    app = OpenAPI(
+        "seawall-admin",
+        info=Info(title="Seawall admin API", version=control.__version__),
+        security_schemes={"bearer": _BEARER},
+        openapi_extensions={"security": [{"bearer": []}]},
+        validation_error_model=Fault,
+        validation_error_callback=refuse_input,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.request_class = AdminRequest
+    app.url_map.merge_slashes = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    answer_faults(app)
+    app.before_request(parts.gate.check)
+    app.after_request(_forbid_caching)
+    take_effect = parts.access.take_effect
+    app.register_api(status_api(parts.state, parts.access))
+    app.register_api(models_api(parts.state))
+    app.register_api(tokens_api(parts.store.tokens, take_effect))
+    app.register_api(tenants_api(parts.store, take_effect))
+    proposals = ContractProposals(parts.state, parts.learned, parts.repository)
+    app.register_api(proposals_api(proposals))
+    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: app.api_doc)
+    return app
+
+
+def describe_admin_api() -> dict[str, Any]:
+    """Give the OpenAPI document, without anything running."""
+    store = StateStore(create_engine("sqlite://"))
+    access = AccessSource(store, JwksFile(None), None)
+    parts = AdminParts(ControllerState(), store, access, AdminGate(JwtRules()))
+    document: dict[str, Any] = create_admin_app(parts).api_doc
+    return document
+
+
+def _forbid_caching(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

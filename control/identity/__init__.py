@@ -1,0 +1,1 @@
+"""Credentials: API tokens, JWTs and the keys that sign them."""

@@ -1,0 +1,1 @@
+"""What outlives a process: tokens, quotas and contracts, in one database."""

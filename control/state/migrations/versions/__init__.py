@@ -1,0 +1,1 @@
+"""One module for each step; each is run once on every database, in order."""

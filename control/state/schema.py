@@ -1,0 +1,62 @@
+"""The tables, as of the newest migration.
+
+Times are seconds since the epoch. Only what every database has is used here.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+METADATA: Final = MetaData()
+
+
+def _quota_columns() -> list[Column[int]]:
+    return [
+        Column("requests_per_second", BigInteger),
+        Column("tokens_per_minute", BigInteger),
+        Column("bytes_per_minute", BigInteger),
+        Column("concurrent", BigInteger),
+    ]
+
+
+#: API tokens, revoked ones included. ``scopes`` are separated by spaces.
+TOKENS: Final = Table(
+    "tokens",
+    METADATA,
+    Column("token_id", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("tenant", String(128), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    *_quota_columns(),
+)
+
+TENANT_QUOTAS: Final = Table(
+    "tenant_quotas",
+    METADATA,
+    Column("tenant", String(128), primary_key=True),
+    *_quota_columns(),
+)
+
+#: The last good contract of each model version.
+CONTRACTS: Final = Table(
+    "contracts",
+    METADATA,
+    Column("model", String(255), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", String(128), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("stored_at", Double, nullable=False),
+)
