@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from control.core.tensors import Parameter
 from control.core.violations import Violation
@@ -9,9 +10,12 @@ from control.core.violations import Violation
 TokenCounts = Mapping[str, Sequence[int]]
 
 #: What Triton itself reads from a request's parameters: never a model's own.
-STANDARD_PARAMETERS = frozenset(
+STANDARD_PARAMETERS: Final = frozenset(
     {"sequence_id", "sequence_start", "sequence_end", "priority", "timeout"}
 )
+
+_EXCERPT: Final = 64
+_SHOWN_VALUES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,13 @@ def check_parameter(
     if isinstance(value, str):
         if rule.max_chars is not None and len(value) > rule.max_chars:
             yield Violation(path, "max_chars", rule.max_chars, len(value))
-    elif rule.least is not None and value < rule.least:
+    elif rule.least is not None and not value >= rule.least:  # not-a-number is not either
         yield Violation(path, "min", rule.least, value)
-    elif rule.most is not None and value > rule.most:
+    elif rule.most is not None and not value <= rule.most:
         yield Violation(path, "max", rule.most, value)
     if rule.values is not None and not any(_same(value, one) for one in rule.values):
-        yield Violation(path, "values", [str(one) for one in rule.values], str(value)[:64])
+        shown = [str(one)[:_EXCERPT] for one in rule.values[:_SHOWN_VALUES]]
+        yield Violation(path, "values", shown, str(value)[:_EXCERPT])
 
 
 def kind_of(value: Parameter) -> str:

@@ -73,6 +73,10 @@ class ContractRules(Protocol):
         """Check the JSON body of ``/generate``."""
         ...
 
+    def document_us(self, body_bytes: int) -> float:
+        """Estimate what checking a ``/generate`` body of this size costs, microseconds."""
+        ...
+
     def check_answer(self, answer: Sequence[AnswerTensor]) -> list[Violation]:
         """Check everything that the contract says of outputs."""
         ...

@@ -21,6 +21,7 @@ class GatewayMetrics:
         self._declare_counters(registry)
         self._declare_durations(registry)
         self._declare_gauges(registry)
+        self._declare_drift(registry)
         self._all_series: list[VersionSeries] = []
         self.observe_for: Callable[[str, str], VersionSeries] = cache(self._series)
 
@@ -46,6 +47,11 @@ class GatewayMetrics:
         self.replays = Counter(
             "seawall_replays_total",
             "Requests sent again because Triton died before it answered them.",
+            registry=registry,
+        )
+        self.quota_storage_failures = Counter(
+            "seawall_quota_storage_failures_total",
+            "Quota checks that could not be counted; what they were for has passed.",
             registry=registry,
         )
         self.request_bytes = Counter(
@@ -88,6 +94,25 @@ class GatewayMetrics:
             "seawall_upstream_up",
             "1 while Triton takes calls, else 0; the least of all gateway workers.",
             multiprocess_mode="livemin",
+            registry=registry,
+        )
+
+    def _declare_drift(self, registry: CollectorRegistry) -> None:
+        # The worst of all workers: a client that keeps to one of them is not averaged away.
+        self.input_drift_psi = Gauge(
+            "seawall_input_drift_psi",
+            "Population stability index of recent inputs against the contract's deciles; from"
+            " 0.25 on they differ much. Absent without enough recent values.",
+            ["model", "version", "input", "feature"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.input_outside_envelope = Gauge(
+            "seawall_input_outside_envelope_ratio",
+            "Share of recent values beyond the least and greatest that the contract was learned"
+            " from. Absent without enough recent values.",
+            ["model", "version", "input", "feature"],
+            multiprocess_mode="livemax",
             registry=registry,
         )
 

@@ -201,9 +201,7 @@ async def test_a_broken_frame_breaks_the_link_and_no_more(link: Link, frame: byt
 def test_a_config_that_is_none_is_a_broken_snapshot(config: object) -> None:
     """What no contract can be derived from is refused as a whole, by the one error named for it."""
     with pytest.raises(ValueError, match="broken snapshot"):
-        decode(
-            encode_snapshot(message(1, version(config=config)))
-        )
+        decode(encode_snapshot(message(1, version(config=config))))
 
 
 @given(st.binary(max_size=60))

@@ -1,0 +1,1 @@
+"""Learning from traffic: bounded sketches of inputs, and contracts proposed from them."""
