@@ -6,18 +6,26 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from control.config import Settings
 from control.contracts.artifacts import ArtifactStore
 from control.core.contract import derive_contract
 from control.core.findings import ContractRules
 from control.core.snapshot import ModelView, Snapshot, VersionView
 from control.gateway.contract_gate import ContractGate
 from control.gateway.heavy_work import HeavyWork
+from control.gateway.identify import Identifier
 from control.gateway.observe import Observer
-from control.gateway.pipeline import Pipeline, PipelineLimits, Target
+from control.gateway.pipeline import Gates, Pipeline
+from control.gateway.quota_gate import open_quota_gate
 from control.gateway.snapshots import SnapshotHolder
+from control.gateway.target import Target
+from control.gateway.traffic import Traffic
+from control.gateway.translation import Translation
 from control.gateway.triton_calls import TritonCalls
 from control.gateway.upstream_gate import HoldLimits
+from control.link.uplink import LinkUplink
 from control.observability.metrics import GatewayMetrics
+from control.runtime import RuntimePaths
 from control.triton.address import Address
 from control.triton.upstream import Upstream, UpstreamAnswer
 
@@ -53,9 +61,21 @@ class PipelineBench:
             rules=rules,
         )
         snapshots.accept(Snapshot(1, {"bench": ModelView("bench", {1: view})}))
-        gate = ContractGate(heavy, observer, ArtifactStore(directory))
-        triton = _Canned(snapshots, metrics, data)
-        self._pipeline = Pipeline(snapshots, triton, observer, gate, heavy, PipelineLimits())
+        settings, paths = Settings(), RuntimePaths(directory)
+        paths.run.mkdir(exist_ok=True)
+        gates = Gates(
+            Identifier(required=False),
+            open_quota_gate(settings, paths, metrics),
+            ContractGate(heavy, observer, ArtifactStore(directory)),
+        )
+        self._pipeline = Pipeline(
+            snapshots,
+            gates,
+            Translation(heavy, 2**26, 2**24),
+            _Canned(snapshots, metrics, data),
+            observer,
+            Traffic(LinkUplink(), metrics),
+        )
         header = (
             b'{"inputs":[{"name":"X","shape":[1,16],"datatype":"FP32","parameters":'
             b'{"binary_data_size":64}}],"parameters":{"temperature":1.0,"binary_data_output":true}}'

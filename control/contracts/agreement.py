@@ -4,11 +4,12 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from control.contracts.document import ContractDocument, DimRange, TensorRules
+from control.contracts.document import ContractDocument, DimRange, ParameterRules, TensorRules
 from control.contracts.faults import Key
+from control.core.across_rules import kind_of
 from control.core.contract import ANY_SIZE, Contract, TensorSpec
 from control.core.datatypes import BYTES
-from control.core.number_rules import FLOATS
+from control.core.number_rules import FLOATS, GREATEST_FLOATS, INTEGER_RANGES
 
 Complaint = tuple[Key, str]
 
@@ -17,11 +18,6 @@ _TEXT_KEYS: Final = (
     "json_schema",
 )  # fmt: skip
 _NUMBER_KEYS: Final = ("min", "max", "finite", "integer")
-_INTEGER_RANGE: Final = {
-    "BOOL": (0, 1),
-    **{f"UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
-    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
-}
 
 
 def disagreements(document: ContractDocument, contract: Contract) -> list[Complaint]:
@@ -94,10 +90,7 @@ def _elements(rules: TensorRules, spec: TensorSpec) -> Iterator[Complaint]:
         for key in ("finite", "integer"):
             if getattr(rules, key):
                 yield (key,), f"always holds for {spec.datatype}; leave it out"
-        yield from _integer_bounds(rules, spec)
-    for place, value in enumerate(rules.values or ()):
-        if isinstance(value, str) or (isinstance(value, bool) and spec.datatype != "BOOL"):
-            yield ("values", place), f"must be a number, as the datatype is {spec.datatype}"
+    yield from _numbers_held(rules, spec.datatype)
 
 
 def _text_values(rules: TensorRules) -> Iterator[Complaint]:
@@ -106,11 +99,22 @@ def _text_values(rules: TensorRules) -> Iterator[Complaint]:
             yield ("values", place), f"must be a text: put it in quotes (got {value!r})"
 
 
-def _integer_bounds(rules: TensorRules, spec: TensorSpec) -> Iterator[Complaint]:
-    low, high = _INTEGER_RANGE[spec.datatype]
-    for bound, value in (("min", rules.min), ("max", rules.max)):
-        if value is not None and not low <= value <= high:
-            yield (bound,), f"{spec.datatype} holds {low}..{high}, got {value}"
+def _numbers_held(rules: TensorRules, datatype: str) -> Iterator[Complaint]:
+    """Complain of limits and values that the datatype cannot hold."""
+    is_float = datatype in FLOATS
+    greatest = GREATEST_FLOATS.get(datatype, 0.0)
+    low, high = (-greatest, greatest) if is_float else INTEGER_RANGES[datatype]
+    bounds: Iterator[tuple[Key, object]] = (
+        ((bound,), getattr(rules, bound)) for bound in ("min", "max")
+    )
+    values = ((("values", place), value) for place, value in enumerate(rules.values or ()))
+    for key, value in itertools.chain(bounds, values):
+        if isinstance(value, str) or (isinstance(value, bool) and datatype != "BOOL"):
+            yield key, f"must be a number, as the datatype is {datatype} (got {value!r})"
+        elif isinstance(value, (int, float)) and not low <= value <= high:
+            yield key, f"{datatype} holds {low}..{high}, got {value}"
+        elif isinstance(value, float) and not is_float and not value.is_integer():
+            yield key, f"{datatype} holds whole numbers only, got {value}"
 
 
 def _across(document: ContractDocument, contract: Contract) -> Iterator[Complaint]:
@@ -167,6 +171,14 @@ def _parameters(document: ContractDocument) -> Iterator[Complaint]:
                 )
         if rules.max_chars is not None and rules.type != "string":
             yield ("parameters", name, "max_chars"), f"is a rule for strings, not for {rules.type}"
+        yield from _parameter_values(name, rules)
+
+
+def _parameter_values(name: str, rules: ParameterRules) -> Iterator[Complaint]:
+    for place, value in enumerate(rules.values or ()):
+        kind = kind_of(value)
+        if kind != rules.type and not (rules.type == "number" and kind == "integer"):
+            yield ("parameters", name, "values", place), f"must be of type {rules.type}, got {kind}"
 
 
 def _drift(document: ContractDocument, contract: Contract) -> Iterator[Complaint]:

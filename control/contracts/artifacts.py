@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from control.contracts.engines import TokenCounter
-from control.contracts.folder import ResolvedContract, token_counter
+from control.contracts.folder import ResolvedContract
+from control.contracts.named_files import token_counter
 
 
 class ArtifactMissing(Exception):
@@ -25,7 +26,7 @@ class ArtifactStore:
         self.directory.mkdir(parents=True, exist_ok=True)
         for digest, data in files.items():
             path = self.directory / digest
-            if path.exists():
+            if path.exists() and path.read_bytes() == data:
                 continue
             draft = path.with_suffix(f".{os.getpid()}")
             draft.write_bytes(data)

@@ -140,11 +140,14 @@ class _Compiler:
             schema=None
             if rules.json_schema is None
             else self._schema((*key, "json_schema"), rules.json_schema),
-            tokens=self._token_limit(tokens, counter) if tokens and counter else None,
+            tokens=self._token_limit(key, tokens, counter) if tokens and counter else None,
         )
         return None if texts == TextRules() else texts
 
-    def _token_limit(self, tokens: TokenRules, counter: TokenCounter) -> TokenLimit:
+    def _token_limit(self, key: Key, tokens: TokenRules, counter: TokenCounter) -> TokenLimit:
+        if tokens.max is not None and tokens.max < counter.least:
+            message = f"an empty text has {counter.least} tokens already, got {tokens.max}"
+            self._faults.append(self._fault_at((*key, "tokens", "max"), message))
         # Where breaches are only observed nothing is cut either: what would be is counted.
         cut = tokens.on_excess == "truncate" and self._document.mode == "enforce"
         return TokenLimit(counter, tokens.max, cut)
@@ -168,7 +171,7 @@ def _most_bytes(rules: TensorRules) -> int | None:
 
 
 def _numbers(spec: TensorSpec, rules: TensorRules) -> NumberRules:
-    values = tuple(float(one) if isinstance(one, bool) else one for one in rules.values or ())
+    values = tuple(int(one) if isinstance(one, bool) else one for one in rules.values or ())
     return NumberRules(
         datatype=spec.datatype,
         least=rules.min,

@@ -1,5 +1,7 @@
 """A compiled contract: every rule of one model version, ready to be applied to requests."""
 
+import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,18 +16,33 @@ from control.core.across_rules import (
     check_same_length,
     check_token_sum,
 )
+from control.core.datatypes import BYTES
 from control.core.drift import NO_ENVELOPE, Envelope
 from control.core.elements import as_array
 from control.core.findings import Effort, Findings
-from control.core.tensors import AnswerTensor, Buffer, InferRequest, Parameter, Tensor
+from control.core.number_rules import NumberRules
+from control.core.tensors import (
+    AnswerTensor,
+    Buffer,
+    InferRequest,
+    Parameter,
+    Tensor,
+    element_count,
+)
 from control.core.violations import Violation
 
 _MAX_VIOLATIONS: Final = 256
 
 #: Microseconds that a byte costs, by what is done with it; measured, and rounded up.
 _NUMBERS_US_PER_BYTE: Final = 0.0005
+_VALUES_US_PER_BYTE: Final = 0.01
 _TEXTS_US_PER_BYTE: Final = 0.02
 _TOKENS_US_PER_BYTE: Final = 0.3
+#: What a text costs however short it is.
+_TEXT_US: Final = 2.0
+
+#: More tokens than any model has room for, and few enough to be written down.
+_ENDLESS: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +93,8 @@ class CompiledContract:
                 tensor.data = result.data
                 found.truncations += result.truncations
         if not self.is_plain:
-            violations += self._beyond_tensors(request, found.token_counts)
+            more = self._beyond_tensors(request, found.token_counts)
+            violations += itertools.islice(more, _MAX_VIOLATIONS)
         del violations[_MAX_VIOLATIONS:]
         return found
 
@@ -88,7 +106,7 @@ class CompiledContract:
             if rules is not None and rules.datatype == tensor.datatype:
                 path = f"outputs.{tensor.name}"
                 violations += rules.check(tensor.shape, tensor.data, path).violations
-        return violations
+        return violations[:_MAX_VIOLATIONS]
 
     def check_generate(self, body: Buffer) -> list[Violation]:
         """Check the JSON body of ``/generate``."""
@@ -97,16 +115,21 @@ class CompiledContract:
         faults = self.generate.faults(memoryview(body))
         return [Violation(f"body{at}", "json_schema", limit, got) for at, limit, got in faults]
 
+    def document_us(self, body_bytes: int) -> float:
+        """Estimate what checking a ``/generate`` body of this size costs, microseconds."""
+        return body_bytes * _TEXTS_US_PER_BYTE if self.generate is not None else 0.0
+
     def effort(self, tensors: Sequence[Tensor | AnswerTensor]) -> Effort:
         """Estimate what checking these tensors costs."""
         numbers_us = texts_us = 0.0
         for tensor in tensors:
-            rules = self.inputs.get(tensor.name) or self.outputs.get(tensor.name)
-            if rules is not None and rules.texts is None:
-                numbers_us += len(tensor.data) * _NUMBERS_US_PER_BYTE
+            side = self.outputs if isinstance(tensor, AnswerTensor) else self.inputs
+            rules = side.get(tensor.name)
+            if rules is not None and rules.numbers is not None:
+                numbers_us += len(tensor.data) * _number_us(rules.numbers)
             elif rules is not None and rules.texts is not None:
                 per_byte = _TOKENS_US_PER_BYTE if rules.texts.tokens else _TEXTS_US_PER_BYTE
-                texts_us += len(tensor.data) * per_byte
+                texts_us += len(tensor.data) * per_byte + element_count(tensor.shape) * _TEXT_US
         return Effort(numbers_us, texts_us)
 
     def _beyond_tensors(
@@ -131,12 +154,17 @@ class CompiledContract:
             yield from check_token_sum(self.context.sum, by_row, more)
 
     def _unknown_parameters(self, parameters: Mapping[str, Parameter]) -> Iterator[Violation]:
-        known = self.only_parameters or frozenset()
+        allowed = self.only_parameters or frozenset()
+        known = sorted(allowed)
         for name in parameters:
-            if name not in known and name not in STANDARD_PARAMETERS:
-                yield Violation(
-                    f"parameters.{name[:64]}", "unknown_parameter", sorted(known), name[:64]
-                )
+            if name not in allowed and name not in STANDARD_PARAMETERS:
+                yield Violation(f"parameters.{name[:64]}", "unknown_parameter", known, name[:64])
+
+
+def _number_us(rules: NumberRules) -> float:
+    # The processor has no rounding of FP16 either.
+    is_slow = rules.values is not None or (rules.integer and rules.datatype == "FP16")
+    return _VALUES_US_PER_BYTE if is_slow else _NUMBERS_US_PER_BYTE
 
 
 def _by_row(counts: Sequence[int], batch: int) -> list[int]:
@@ -148,14 +176,20 @@ def _by_row(counts: Sequence[int], batch: int) -> list[int]:
 
 
 def _new_tokens(rule: ContextRule, request: InferRequest, batch: int) -> list[int]:
-    """Give the number of tokens that each row asks for."""
+    """Give the number of tokens that each row asks for; one number is for all rows."""
     if not rule.from_input:
-        asked = request.parameters.get(rule.source, rule.default)
-        is_count = isinstance(asked, int) and not isinstance(asked, bool)
-        return [int(asked) if is_count else rule.default] * batch
+        return [_count(request.parameters.get(rule.source), rule.default)]
     for tensor in request.inputs:
-        if tensor.name == rule.source:
+        if tensor.name == rule.source and tensor.datatype != BYTES:
             values = as_array(tensor.data, tensor.datatype)
             if len(values) and len(values) % batch == 0:
-                return [int(row.max()) for row in values.reshape(batch, -1)]
-    return [rule.default] * batch
+                greatest = values.reshape(batch, -1).max(axis=1).tolist()
+                return [_count(one, rule.default) for one in greatest]
+    return [rule.default]
+
+
+def _count(asked: Parameter | None, default: int) -> int:
+    """Read a number of tokens; what is none leaves the model at its default."""
+    if isinstance(asked, (bool, str)) or asked is None or math.isnan(asked):
+        return default
+    return max(0, math.ceil(min(asked, _ENDLESS)))

@@ -17,7 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
+#: Whole numbers beyond 64 bits become floats: no datatype, and no JSON of a client, holds more.
+_Whole = Annotated[StrictInt, Field(ge=-(2**63), le=2**64 - 1)]
+Number = _Whole | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**40, strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Scalar = StrictBool | Number | StrictStr
@@ -54,6 +56,9 @@ class DimRange(_Range):
 
 def _exact_dim(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
+        if value < -1:
+            message = "a size must be 0 or more, or -1 for any"
+            raise ValueError(message)
         return {} if value == -1 else {"min": value, "max": value}
     return {} if value is None else value
 
@@ -85,9 +90,9 @@ class TensorRules(_Range):
     """Least value of an element."""
     max: Number | None = None
     """Greatest value of an element."""
-    finite: bool = False
+    finite: StrictBool = False
     """Refuse not-a-number and infinities."""
-    integer: bool = False
+    integer: StrictBool = False
     """Refuse numbers with a fraction."""
     values: Annotated[list[Scalar], Field(min_length=1, max_length=10_000)] | None = None
     """The only values that an element may have."""
@@ -105,7 +110,7 @@ class TensorRules(_Range):
     """Regular expression (RE2 syntax) that the whole text must match."""
     tokens: TokenRules | None = None
     """Limit in tokens; inputs only."""
-    json_schema: dict[str, Any] | bool | str | None = None
+    json_schema: dict[str, Any] | StrictBool | StrictStr | None = None
     """JSON Schema (2020-12) that a text must satisfy, in place or as a file of the model."""
 
 
@@ -114,7 +119,7 @@ class ParameterRules(_Range):
 
     type: Literal["boolean", "integer", "number", "string"]
     """Its JSON type; an integer is also a number."""
-    required: bool = False
+    required: StrictBool = False
     """Refuse requests without it."""
     min: Number | None = None
     """Least value."""
@@ -171,11 +176,12 @@ class Limits(Part):
 class GenerateRules(Part):
     """What the JSON body of ``/generate`` may be."""
 
-    json_schema: dict[str, Any] | bool | str
+    json_schema: dict[str, Any] | StrictBool | StrictStr
     """JSON Schema (2020-12), in place or as a file of the model."""
 
 
-Deciles = Annotated[list[float], Field(min_length=_DECILES, max_length=_DECILES)]
+_Decile = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Deciles = Annotated[list[_Decile], Field(min_length=_DECILES, max_length=_DECILES)]
 
 
 class Drift(Part):
@@ -199,7 +205,7 @@ class ContractDocument(Part):
     parameters: dict[Name, ParameterRules] | None = None
     """Rules by request parameter."""
     other_parameters: Literal["allow", "reject"] | None = None
-    """Parameters that are not listed; rejected where any is listed."""
+    """Parameters that are not listed; if nothing is said, rejected where ``parameters`` is."""
     rules: AcrossRules = AcrossRules()
     """Rules over several inputs."""
     generate: GenerateRules | None = None

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 Key = tuple[str | int, ...]
+
+_MAX_FAULTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,20 @@ class Fault:
 
 
 class ContractBroken(Exception):
-    """A contract file that cannot be used; says every fault that was found in it."""
+    """A contract file that cannot be used; says what is wrong with it, a hundred faults at most."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         """Keep the faults, of which there is at least one."""
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = tuple(faults)
+        super().__init__(tuple(faults))
+        kept = tuple(faults[:_MAX_FAULTS])
+        left = len(faults) - len(kept)
+        if left:
+            kept += (Fault(kept[0].file, 0, "", f"{left} more faults are not listed"),)
+        self.faults = kept
+
+    def __str__(self) -> str:
+        """Write all faults in one line."""
+        return "; ".join(map(str, self.faults))
 
 
 def dotted(key: Key) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from control.contracts.engines import JsonSchema, Pattern, TokenCounter
@@ -88,8 +89,7 @@ def _faults(rules: TextRules, element: memoryview) -> Iterator[_Fault]:
             yield fault
             return
     if rules.values is not None and bytes(element) not in rules.values:
-        known = sorted(one.decode("utf-8", "replace") for one in rules.values)
-        yield "", "values", known[:_SHOWN_VALUES], _excerpt(element)
+        yield "", "values", _shown(rules.values), _excerpt(element)
     if rules.pattern is not None and not rules.pattern.matches(bytes(element)):
         yield "", "pattern", rules.pattern.text, _excerpt(element)
     if rules.schema is not None:
@@ -137,6 +137,11 @@ def _with_cuts(
         if text is not None:
             new[cut.element] = text.encode()
     return pack_bytes(new)
+
+
+@lru_cache(maxsize=64)
+def _shown(values: frozenset[bytes]) -> list[str]:
+    return sorted(_excerpt(memoryview(one)) for one in values)[:_SHOWN_VALUES]
 
 
 def _excerpt(element: memoryview) -> str:

@@ -6,13 +6,19 @@ from prometheus_client import CollectorRegistry
 
 from control.config import Settings
 from control.contracts.artifacts import ArtifactStore
+from control.core.snapshot import Snapshot
 from control.gateway.contract_gate import ContractGate
 from control.gateway.heavy_work import HeavyWork
+from control.gateway.identify import Identifier
 from control.gateway.observe import Observer
-from control.gateway.pipeline import Pipeline, PipelineLimits
+from control.gateway.pipeline import Gates, Pipeline
+from control.gateway.quota_gate import open_quota_gate
 from control.gateway.snapshots import SnapshotHolder
+from control.gateway.traffic import Traffic
+from control.gateway.translation import Translation
 from control.gateway.triton_calls import TritonCalls
 from control.gateway.upstream_gate import HoldLimits
+from control.identity.jwt_tokens import jwt_rules
 from control.link.decoding import SnapshotDecoder
 from control.link.subscriber import SnapshotSubscriber
 from control.observability.metrics import GatewayMetrics
@@ -31,7 +37,7 @@ class Gateway:
         self._background: list[asyncio.Task[None]] = []
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
-        self.snapshots = SnapshotHolder()
+        self.snapshots = SnapshotHolder(limits.hold_timeout_s)
         self.triton = TritonCalls(
             Upstream(parse_address(settings.triton.http_url)),
             self.snapshots,
@@ -41,24 +47,26 @@ class Gateway:
         )
         self.heavy = HeavyWork()
         self.observer = Observer(self.metrics, settings.log.access)
-        self.pipeline = Pipeline(
-            self.snapshots,
-            self.triton,
-            self.observer,
-            ContractGate(self.heavy, self.observer, artifacts),
-            self.heavy,
-            PipelineLimits(
-                max_body_bytes=limits.max_body_bytes,
-                max_json_bytes=limits.max_json_bytes,
-                first_snapshot_timeout_s=limits.hold_timeout_s,
-            ),
+        self.identifier = Identifier(
+            required=settings.asks_for_identity(), jwt=jwt_rules(settings.identity)
         )
+        self.quotas = open_quota_gate(settings, paths, self.metrics)
         self.subscriber = SnapshotSubscriber(
             paths.link_socket,
             paths.kept_snapshot,
             SnapshotDecoder(artifacts).decode,
             self.snapshots.accept,
         )
+        self.traffic = Traffic(self.subscriber.uplink, self.metrics)
+        self.pipeline = Pipeline(
+            self.snapshots,
+            Gates(self.identifier, self.quotas, ContractGate(self.heavy, self.observer, artifacts)),
+            Translation(self.heavy, limits.max_body_bytes, limits.max_json_bytes),
+            self.triton,
+            self.observer,
+            self.traffic,
+        )
+        self.snapshots.on_change(self._learn)
 
     def start(self) -> None:
         """Begin to look for Triton and to follow the controller, from its last snapshot on."""
@@ -67,6 +75,7 @@ class Gateway:
         self._background = [
             asyncio.create_task(self.subscriber.run()),
             asyncio.create_task(self.observer.write_down_for_ever()),
+            asyncio.create_task(self.traffic.run()),
         ]
 
     def stop(self) -> None:
@@ -74,6 +83,11 @@ class Gateway:
         for task in self._background:
             task.cancel()
         self.heavy.close()
+        self.quotas.close()
+
+    def _learn(self, snapshot: Snapshot) -> None:
+        self.identifier.learn(snapshot.access)
+        self.quotas.learn(snapshot.access)
 
     def is_ready(self) -> bool:
         """Whether Triton takes calls and every model that it has loaded can answer."""

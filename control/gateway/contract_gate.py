@@ -33,6 +33,8 @@ _SMALL_US: Final = 400.0
 #: Texts of more than this would hold the interpreter's lock too long even on a thread.
 _HEAVY_TEXTS_US: Final = 20_000.0
 _SHOWN_TRUNCATIONS: Final = 16
+_SHOWN_PLACES: Final = 32
+_MAX_VIOLATIONS: Final = 256
 _NOTHING: Final = Findings()
 
 #: What the helper process needs to compile a version's contract itself.
@@ -67,9 +69,8 @@ class ContractGate:
                 if rules.enforced:
                     breaches += findings.violations
         if breaches:
-            places = ", ".join(f"{one.path} ({one.rule})" for one in breaches)
-            message = f"request breaks the contract of model '{view.model}': {places}"
-            raise ContractViolated(message, violations=breaches)
+            message = f"request breaks the contract of model '{view.model}': {_places(breaches)}"
+            raise ContractViolated(message, violations=breaches[:_MAX_VIOLATIONS])
         return findings
 
     async def accept(
@@ -89,9 +90,9 @@ class ContractGate:
                 if rules.enforced:
                     breaches += found
         if breaches:
-            places = ", ".join(f"{one.path} ({one.rule})" for one in breaches)
-            message = f"model '{view.model}' version {view.version} answered wrongly: {places}"
-            raise BadUpstreamAnswer(message, violations=breaches)
+            where = f"model '{view.model}' version {view.version}"
+            message = f"{where} answered wrongly: {_places(breaches)}"
+            raise BadUpstreamAnswer(message, violations=breaches[:_MAX_VIOLATIONS])
 
     async def _apply(
         self, rules: ContractRules, view: VersionView, request: InferRequest, body_bytes: int
@@ -114,13 +115,21 @@ class ContractGate:
     async def _check_document(
         self, rules: ContractRules, view: VersionView, document: Buffer
     ) -> list[Violation]:
-        if len(document) <= HEAVY_BYTES:
+        if rules.document_us(len(document)) < _SMALL_US:
             return rules.check_generate(document)
+        if len(document) <= HEAVY_BYTES:
+            return await asyncio.to_thread(rules.check_generate, document)
         job = self._heavy.run(check_document_elsewhere, self._portable(view), bytes(document))
         return await job
 
     def _portable(self, view: VersionView) -> _Portable:
         return view.config_json, view.contract_json, self._artifacts
+
+
+def _places(breaches: Sequence[Violation]) -> str:
+    shown = [f"{one.path} ({one.rule})" for one in breaches[:_SHOWN_PLACES]]
+    left = len(breaches) - len(shown)
+    return ", ".join([*shown, f"and {left} more"] if left else shown)
 
 
 def note_truncations(answer: Answer, truncations: Sequence[Truncation]) -> None:

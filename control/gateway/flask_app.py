@@ -1,6 +1,8 @@
 """The data plane's URL map: every Triton HTTP endpoint that Seawall serves or refuses."""
 
-from flask import Flask, Response, request
+import time
+
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from control.errors import (
@@ -12,6 +14,7 @@ from control.errors import (
 )
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
+from control.gateway.identify import Identifier
 from control.gateway.infer_views import register_infer_views
 from control.gateway.metadata_views import register_metadata_views
 from control.gateway.responses import to_response
@@ -19,6 +22,9 @@ from control.http.error_reply import error_reply, new_request_id
 from control.observability.logs import get_logger
 
 _log = get_logger("flask")
+
+#: Open to everybody: orchestrators ask without credentials.
+_OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
 
 _FORBIDDEN = (
     "/v2/repository/models/<model>/load",
@@ -36,6 +42,7 @@ def create_app(gateway: Gateway, bridge: Bridge) -> Flask:
     app = Flask("seawall", static_folder=None)
     app.url_map.merge_slashes = False  # no redirects: inference clients follow none
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.before_request(lambda: _identify(gateway.identifier))
     register_metadata_views(app, gateway, bridge)
     register_infer_views(app, gateway, bridge)
     for rule in _FORBIDDEN:
@@ -44,6 +51,16 @@ def create_app(gateway: Gateway, bridge: Bridge) -> Flask:
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_failure)
     return app
+
+
+def _identify(identifier: Identifier) -> None:
+    """Find out who asks, before anything is answered; the pipeline does it for inference."""
+    rule = request.url_rule
+    if rule is not None and (rule.rule in _OPEN or rule.endpoint.startswith("infer ")):
+        return
+    given = request.headers.get("authorization")
+    headers = {} if given is None else {b"authorization": given.encode("latin-1", "replace")}
+    g.caller = identifier.identify(headers, time.time())
 
 
 def _forbidden(**_parts: str) -> Response:
@@ -63,7 +80,9 @@ def _answer_http_error(error: HTTPException) -> Response:
         case 404:
             ours = EndpointNotFound("no such endpoint")
         case 405:
-            ours = MethodNotAllowed(f"{request.method} is not allowed here")
+            allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+            message = f"{request.method} is not allowed here; allowed: {allowed}"
+            ours = MethodNotAllowed(message, headers=[("Allow", allowed)])
         case _:
             ours = ControlError(error.description or error.name, status=error.code)
     return _answer_control_error(ours)

@@ -2,7 +2,8 @@
 
 from control.core.snapshot import Snapshot
 from control.errors import EndpointNotFound
-from control.gateway.pipeline import Form, Pipeline, Target
+from control.gateway.pipeline import Pipeline
+from control.gateway.target import Form, Target
 from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
 from control.http.wsgi import WsgiLane

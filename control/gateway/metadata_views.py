@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, g
 
+from control.core.access import Identity, may_see, may_see_all
 from control.core.snapshot import Missing, Snapshot, VersionView, choose_version
 from control.core.versions import parse_version
 from control.errors import ModelNotFound, UpstreamUnavailable
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
+from control.gateway.identify import authorize_sight
 from control.gateway.replies_of_triton import classify_refusal
 
 #: Triton's own status for "not ready" (2.51); its clients read it so.
@@ -51,6 +53,7 @@ class _Views:
         return _readiness(ready=self._gateway.is_ready(), otherwise=otherwise)
 
     def model_ready(self, model: str, version: str | None = None) -> Response:
+        authorize_sight(_caller(), model)
         ready = self._gateway.is_model_ready(model, parse_version(version))
         return _readiness(ready=ready, otherwise=b'{"error":"Model version not ready"}')
 
@@ -66,13 +69,18 @@ class _Views:
     def statistics(self, model: str, version: str | None = None) -> Response:
         view = self._find(model, version)
         pinned = f"/versions/{view.version}" if version is not None else ""
-        return self._from_triton(f"/v2/models/{view.model}{pinned}/stats")
+        return _json(self._from_triton(f"/v2/models/{view.model}{pinned}/stats"))
 
     def all_statistics(self) -> Response:
-        return self._from_triton("/v2/models/stats")
+        caller, body = _caller(), self._from_triton("/v2/models/stats")
+        if may_see_all(caller):
+            return _json(body)
+        stats = orjson.loads(body)["model_stats"]
+        seen = [one for one in stats if may_see(caller, one["name"])]
+        return _json(orjson.dumps({"model_stats": seen}))
 
     def repository_index(self) -> Response:
-        snapshots = self._gateway.snapshots
+        snapshots, caller = self._gateway.snapshots, _caller()
         entries = [
             {
                 "name": view.model,
@@ -81,18 +89,20 @@ class _Views:
                 **({"reason": view.reason} if view.reason else {}),
             }
             for model in self._snapshot().models.values()
+            if may_see(caller, model.name)
             for view in model.versions.values()
         ]
         return _json(orjson.dumps(entries))
 
-    def _from_triton(self, path: str) -> Response:
+    def _from_triton(self, path: str) -> bytes:
         answer = self._bridge.run(self._gateway.triton.request("GET", path))
         if answer.status != _OK:
             raise classify_refusal(answer.status, bytes(answer.body))
-        return _json(bytes(answer.body))
+        return bytes(answer.body)
 
     def _find(self, model: str, version: str | None) -> VersionView:
         """Find a version's documents; one that is loaded but sick still has them."""
+        authorize_sight(_caller(), model)
         snapshot = self._snapshot()
         number = parse_version(version)
         match choose_version(snapshot, model, number):
@@ -109,6 +119,11 @@ class _Views:
             message = "Seawall does not know Triton's models yet"
             raise UpstreamUnavailable(message, retry_after_s=1)
         return self._gateway.snapshots.current
+
+
+def _caller() -> Identity:
+    caller: Identity = g.caller
+    return caller
 
 
 def _json(body: bytes, status: int = 200) -> Response:

@@ -3,13 +3,13 @@
 import asyncio
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from control.child import ChildSetup
 from control.errors import EndpointNotFound
 from control.gateway.assembly import Gateway
 from control.http.error_reply import error_reply, new_request_id
 from control.http.messages import Reply, Request
+from control.observability.shared import SharedSeries
 from control.triton.address import parse_address
 from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream
 
@@ -37,7 +37,7 @@ class MetricsEndpoint:
 
     def _collect(self) -> bytes:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(self._shared))  # type: ignore[no-untyped-call]
+        registry.register(SharedSeries(self._shared))
         return generate_latest(registry)
 
     async def _triton_series(self) -> bytes:

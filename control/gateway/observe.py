@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from control.core.access import Identity
 from control.core.snapshot import VersionView
 from control.core.violations import Violation
 from control.errors import ControlError, release_frames
@@ -36,6 +37,7 @@ class Observation:
     model: str
     body_bytes: int
     started_s: float
+    identity: Identity | None = None
     view: VersionView | None = None
     routed_s: float = 0.0
     answered_s: float = 0.0
@@ -146,6 +148,8 @@ class Observer:
             status=status,
             outcome=seen.outcome,
             reason=seen.reason,
+            caller=seen.identity.subject if seen.identity else None,
+            tenant=seen.identity.tenant if seen.identity else None,
             bytes=seen.body_bytes,
             duration_ms=round((now_s - seen.started_s) * 1000, 3),
         )

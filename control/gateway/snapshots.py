@@ -15,8 +15,9 @@ _DEAD_FOR_S = 5.0
 class SnapshotHolder:
     """Holds the newest snapshot; swapping it is one assignment. Belongs to the event loop."""
 
-    def __init__(self) -> None:
-        """Start empty: until the first snapshot, requests wait."""
+    def __init__(self, first_timeout_s: float = 30.0) -> None:
+        """Start empty: requests wait ``first_timeout_s`` at most for the first snapshot."""
+        self._first_timeout_s = first_timeout_s
         self.current = Snapshot()
         self._first = asyncio.Event()
         self._dead_until_s: dict[tuple[str, int], float] = {}
@@ -32,17 +33,18 @@ class SnapshotHolder:
         self._listeners.append(listener)
 
     def accept(self, snapshot: Snapshot) -> None:
-        """Take a new snapshot; it is newer than what was seen here."""
+        """Take a new snapshot; what it says of versions is newer than what was seen here."""
+        if snapshot.models != self.current.models:
+            self._dead_until_s.clear()
         self.current = snapshot
-        self._dead_until_s.clear()
         for listener in self._listeners:
             listener(snapshot)
         self._first.set()
 
-    async def wait_first(self, timeout_s: float) -> None:
-        """Wait until there is a snapshot; raises UpstreamUnavailable after ``timeout_s``."""
+    async def wait_first(self) -> None:
+        """Wait until there is a snapshot; raises UpstreamUnavailable where none comes in time."""
         try:
-            await asyncio.wait_for(self._first.wait(), timeout_s)
+            await asyncio.wait_for(self._first.wait(), self._first_timeout_s)
         except TimeoutError as error:
             message = "Seawall does not know Triton's models yet"
             raise UpstreamUnavailable(message, retry_after_s=1) from error

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from pydantic_core import PydanticUndefined
 
 from control import errors
 from control.config import Settings, environment_name
-from control.controller.admin_app import create_admin_app
-from control.controller.loop import ControllerState
+from control.contracts.document import ContractDocument
+from control.controller.admin.app import describe_admin_api
 from control.observability.metrics import GatewayMetrics
 
 _HERE = Path(__file__).parent
@@ -89,11 +90,79 @@ def render_errors() -> str:
 
 def render_admin_api() -> str:
     """The admin API's OpenAPI document."""
-    document = create_admin_app(ControllerState()).api_doc
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+    return json.dumps(describe_admin_api(), indent=2, sort_keys=True) + "\n"
 
+
+def render_contract() -> str:
+    """Every key of a contract file, and every rule that a violation may name."""
+    lines = [
+        "# contract.yaml",
+        "",
+        "`model_repository/MODEL/contract.yaml`, or `MODEL/VERSION/contract.yaml` for one version.",
+        "It may say less than the model's config allows, never more. Unknown keys are errors; all",
+        "faults are reported at once, with file, line and key.",
+    ]
+    schema = ContractDocument.model_json_schema()
+    for place, part in _parts(schema, schema, ""):
+        lines += ["", f"## {_title(place)}", "", _plain(part["description"]), ""]
+        lines += ["| key | type | allowed | default | meaning |", "|---|---|---|---|---|"]
+        for key, one in part["properties"].items():
+            default = "required" if key in part.get("required", ()) else _default(one)
+            lines.append(
+                f"| `{key}` | {_kind(one)} | {_range(one)} | {default} | {_meaning(schema, one)} |"
+            )
+    lines += ["", "## Rules as violations name them", ""]
+    lines += ["| rule | broken when |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in sorted(RULES.items())]
+    return _MADE + "\n".join(lines) + "\n"
+
+
+#: What a violation's ``rule`` may be, in answers to inference requests.
+RULES = {
+    "batch": "the request has more rows than `limits.batch`",
+    "batch_size": "a tensor's first dimension is no batch that the model takes",
+    "byte_size": "an input's `binary_data_size` does not fit its shape and datatype",
+    "context": "prompt and new tokens of a row exceed `rules.context.max`",
+    "datatype": "a tensor has another datatype than the model's config says, or none that exists",
+    "dim": "a dimension is outside `dims`",
+    "duplicate_input": "an input is given twice",
+    "duplicate_output": "an output is asked for, or answered, twice",
+    "element_count": "`data` has more or fewer elements than the shape",
+    "encoding": "a text is not UTF-8",
+    "finite": "an element is not-a-number or infinite",
+    "fixed_size": "classes are asked of an output with labels whose size may be any",
+    "integer": "an element has a fraction",
+    "json_schema": "a text, or the body of `/generate`, is not JSON or breaks its JSON Schema",
+    "max": "an element or parameter is greater than `max`",
+    "max_bytes": "a text has more bytes than `max_bytes`",
+    "max_chars": "a text or parameter has more characters than `max_chars`",
+    "max_elements": "a shape has more elements than any tensor may have",
+    "max_rank": "a shape has more dimensions than any tensor may have",
+    "max_tokens": "a text has more tokens than `tokens.max`",
+    "min": "an element or parameter is less than `min`",
+    "min_bytes": "a text has fewer bytes than `min_bytes`",
+    "min_chars": "a text has fewer characters than `min_chars`",
+    "min_items": "a request has no inputs",
+    "missing_output": "the model did not answer an output that was asked for",
+    "parameter_type": "a parameter has another JSON type than `type`",
+    "pattern": "a text does not match `pattern` as a whole",
+    "quota": "the caller has used up a limit of its quota; `path` names which",
+    "range": "the header that tells the length of the JSON part is no such length",
+    "request_bytes": "the body is larger than `limits.request_bytes`",
+    "required_input": "an input that is not optional is missing",
+    "required_parameter": "a parameter that is `required` is missing",
+    "same_batch": "tensors have different batches",
+    "same_length": "inputs of a group in `rules.same_length` differ in their first dimension",
+    "shape": "a shape is not the one of the model's config",
+    "total_tokens": "the texts of a row have more tokens together than `rules.total_tokens` allows",
+    "unknown_input": "the model has no such input",
+    "unknown_output": "the model has no such output",
+    "unknown_parameter": "a parameter is not listed, and others are rejected",
+    "values": "an element, text or parameter is not one of `values`",
+}
 
 PAGES = {
+    "contract.md": render_contract,
     "settings.md": render_settings,
     "metrics.md": render_metrics,
     "errors.md": render_errors,
@@ -130,6 +199,95 @@ def _allowed(setting: Any) -> str:
     if not bounds and choices and all(isinstance(one, str) for one in choices):
         bounds = [", ".join(choices)]
     return " and ".join(bounds)
+
+
+_KINDS = {"integer": "whole number", "string": "text", "array": "list", "object": "mapping"}
+#: How JSON Schema names the bounds of what is counted.
+_COUNTED = {"minLength": "maxLength", "minItems": "maxItems", "minimum": "maximum"}
+_UNITS = {"minLength": " characters", "minItems": " items", "minimum": ""}
+
+
+def _parts(root: Any, part: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Give each mapping with known keys once, at the first place that may hold it."""
+    yield place, part
+    for key, one in part["properties"].items():
+        if key != "outputs":  # as inputs
+            for suffix, inner in _inner_parts(root, one):
+                yield from _parts(root, inner, f"{place}.{key}{suffix}".lstrip("."))
+
+
+def _title(place: str) -> str:
+    outputs = " and `outputs.NAME`" if place == "inputs.NAME" else ""
+    return f"`{place}`{outputs}" if place else "The whole file"
+
+
+def _inner_parts(root: Any, one: Any) -> Iterator[tuple[str, Any]]:
+    if "$ref" in one:
+        yield "", _part(root, one)
+    for option in one.get("anyOf", ()):
+        yield from _inner_parts(root, option)
+    if isinstance(one.get("additionalProperties"), dict):
+        for suffix, part in _inner_parts(root, one["additionalProperties"]):
+            yield f".NAME{suffix}", part
+    if "items" in one:
+        for suffix, part in _inner_parts(root, one["items"]):
+            yield f"[]{suffix}", part
+
+
+def _options(one: Any) -> list[Any]:
+    return [option for option in one.get("anyOf", [one]) if option.get("type") != "null"]
+
+
+def _kind(one: Any) -> str:
+    kinds = list(dict.fromkeys(_kind_of_option(option) for option in _options(one)))
+    return " or ".join(kind for kind in kinds if kind != "whole number" or "number" not in kinds)
+
+
+def _kind_of_option(one: Any) -> str:
+    if "const" in one or "enum" in one:
+        return " or ".join(f"`{value}`" for value in one.get("enum", [one.get("const")]))
+    kind = _KINDS.get(one.get("type", "object"), one.get("type"))
+    if kind == "list":
+        return f"list of {_kind(one['items'])}"
+    if isinstance(one.get("additionalProperties"), dict):
+        return f"name to {_kind(one['additionalProperties'])}"
+    return str(kind)
+
+
+def _range(one: Any) -> str:
+    options = _options(one)
+    if any(option.get("type") == "number" for option in options):
+        return "finite"
+    return "".join(
+        f"{option[least]}..{_number(option[most])}{_UNITS[least]}"
+        for option in options
+        for least, most in _COUNTED.items()
+        if least in option
+    )
+
+
+def _number(number: int) -> str:
+    exponent = number.bit_length() - 1
+    return f"2^{exponent}" if number >= 2**20 and number == 2**exponent else f"{number}"
+
+
+def _default(one: Any) -> str:
+    default = one.get("default")
+    return "none" if default in (None, []) or isinstance(default, dict) else _shown(default)
+
+
+def _meaning(root: Any, one: Any) -> str:
+    """Give the docstring; pydantic leaves it out where the part that stands there has the same."""
+    text = one.get("description") or _part(root, one)["description"]
+    return _plain(text)
+
+
+def _part(root: Any, one: Any) -> Any:
+    return root["$defs"][one["$ref"].rpartition("/")[2]]
+
+
+def _plain(text: str) -> str:
+    return text.replace("``", "`")
 
 
 if __name__ == "__main__":

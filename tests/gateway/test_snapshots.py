@@ -15,7 +15,7 @@ ONE, TWO = make_view(version=1), make_view(version=2)
 async def test_until_the_first_snapshot_requests_wait() -> None:
     """A request that comes before any snapshot waits for it, and then goes on."""
     holder = SnapshotHolder()
-    waiting = asyncio.create_task(holder.wait_first(20.0))
+    waiting = asyncio.create_task(holder.wait_first())
     await asyncio.sleep(0)
     assert not holder.filled
     assert not waiting.done()
@@ -27,7 +27,7 @@ async def test_until_the_first_snapshot_requests_wait() -> None:
 async def test_the_wait_for_the_first_snapshot_is_bounded() -> None:
     """A gateway that never learns of any model says so instead of hanging."""
     with pytest.raises(UpstreamUnavailable) as caught:
-        await SnapshotHolder().wait_first(0.01)
+        await SnapshotHolder(0.01).wait_first()
     assert caught.value.retry_after_s is not None
 
 

@@ -42,7 +42,9 @@ class Plane:
         self, settings: Settings, fake: FakeTriton, tmp_path: Path, *, express: bool
     ) -> None:
         self.fake = fake
-        self.gateway = Gateway(settings, RuntimePaths(tmp_path))
+        paths = RuntimePaths(tmp_path)
+        paths.run.mkdir()
+        self.gateway = Gateway(settings, paths)
         app = create_app(self.gateway, Bridge(asyncio.get_running_loop()))
         self.flask = WsgiLane(app, threads=4)
         self.lanes = Lanes(self.gateway.pipeline, self.flask)
@@ -80,9 +82,18 @@ def json_of(*values: float) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
+@pytest.fixture
+def more_settings() -> dict[str, object]:
+    """Settings of a test's own: a module may have its own fixture of this name."""
+    return {}
+
+
 @pytest.fixture(params=["express", "flask"])
 async def plane(
-    request: pytest.FixtureRequest, fake: FakeTriton, tmp_path: Path
+    request: pytest.FixtureRequest,
+    fake: FakeTriton,
+    tmp_path: Path,
+    more_settings: dict[str, object],
 ) -> AsyncIterator[Plane]:
     """A running gateway, once with the express lane and once without."""
     flags = {
@@ -90,6 +101,7 @@ async def plane(
         "gateway.timeout_s": 20.0,
         "gateway.hold_timeout_s": 20.0,
         "log.access": "none",
+        **more_settings,
     }
     one = Plane(load_settings(None, {}, flags), fake, tmp_path, express=request.param == "express")
     yield one
