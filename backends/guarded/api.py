@@ -13,6 +13,9 @@ import numpy.typing as npt
 # Any: the element type differs per tensor and is checked at run time against config.pbtxt.
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
 
+#: What a request asks for beside its inputs, such as `max_new_tokens`.
+Parameters: TypeAlias = Mapping[str, str | int | float | bool]
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -50,6 +53,18 @@ class ComputeModel(Protocol):
 
     def compute(self, inputs: Tensors) -> Tensors:
         """Answer a batch: every tensor in and out has the batch as axis 0; BYTES are objects."""
+        ...
+
+
+@runtime_checkable
+class ObeysParameters(Protocol):
+    """A model whose answer depends on a request's parameters; `compute` is it without any.
+
+    The backend calls this instead of `compute`, and joins only requests with equal parameters.
+    """
+
+    def compute_with(self, inputs: Tensors, parameters: Parameters) -> Tensors:
+        """Answer a batch as `compute` does; names that the model does not know are ignored."""
         ...
 
 

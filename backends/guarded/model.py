@@ -7,6 +7,8 @@ import json
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, assert_never
 
@@ -19,11 +21,12 @@ import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
 from backends.guarded import memory
-from backends.guarded.api import Context, CountsTokens, Tensors
+from backends.guarded.api import Context, CountsTokens, ObeysParameters, Tensors
 from backends.guarded.faults import FaultKind, public_text
 from backends.guarded.instruments import Instruments
 from backends.guarded.isolation import Answer, Isolation, Outcome, Refusal
 from backends.guarded.loading import choose_device, load_model
+from backends.guarded.parameters import alike, read_parameters
 from backends.guarded.settings import Settings, parameters_of, parse_settings
 from backends.guarded.signature import parse_signature
 
@@ -50,6 +53,8 @@ class TritonRequest(Protocol):
 
     def requested_output_names(self) -> Sequence[str]: ...  # noqa: D102 - Triton's
 
+    def parameters(self) -> str: ...  # noqa: D102 - Triton's
+
 
 class TritonPythonModel:
     """One instance of one model version, in its own stub process."""
@@ -60,6 +65,7 @@ class TritonPythonModel:
         settings = parse_settings(parameters_of(config))
         asked = _context(args, settings, parameters_of(config))
         self._model, context = load_model(asked)
+        self._obedient = self._model if isinstance(self._model, ObeysParameters) else None
         if context.device != asked.device:
             pb_utils.Logger.log_warn(f"{context.model}: no usable {asked.device}, runs on the CPU")
         self._isolation = Isolation(
@@ -88,10 +94,25 @@ class TritonPythonModel:
                     outcomes[position] = refusal
                 case tensors:
                     inputs[position] = tensors
-        results = self._isolation.run(list(inputs.values()))
-        outcomes.update(zip(inputs, results, strict=True))
+        outcomes.update(self._run(requests, inputs))
         self._observe(inputs, outcomes)
         return [_respond(request, outcomes[p]) for p, request in enumerate(requests)]
+
+    def _run(
+        self, requests: Sequence[TritonRequest], inputs: Mapping[int, Tensors]
+    ) -> dict[int, Outcome]:
+        if self._obedient is None:
+            return dict(zip(inputs, self._isolation.run(list(inputs.values())), strict=True))
+        outcomes: dict[int, Outcome] = {}
+        readable = list(inputs)
+        asked = [read_parameters(requests[position].parameters()) for position in readable]
+        for group in alike(asked):
+            compute = partial(self._obedient.compute_with, parameters=asked[group[0]])
+            isolation = replace(self._isolation, compute=compute)
+            positions = [readable[place] for place in group]
+            results = isolation.run([inputs[position] for position in positions])
+            outcomes.update(zip(positions, results, strict=True))
+        return outcomes
 
     def _observe(self, inputs: Mapping[int, Tensors], outcomes: Mapping[int, Outcome]) -> None:
         for position, outcome in outcomes.items():

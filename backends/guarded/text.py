@@ -1,4 +1,4 @@
-"""Text tensors: BYTES columns decoded as UTF-8, and strings put back into a column."""
+"""Text tensors: BYTES decoded as UTF-8, and strings put back into a column."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,15 +9,17 @@ import numpy.typing as npt
 from backends.guarded.api import InputError
 
 
-def decode_text(column: npt.NDArray[Any], name: str) -> list[str]:
-    """Decode a [rows, 1] BYTES tensor; every row that is not UTF-8 is named in one InputError."""
+def decode_text(tensor: npt.NDArray[Any], name: str) -> list[str]:
+    """Decode a BYTES tensor, row after row; one InputError names every row that is not UTF-8."""
     texts: list[str] = []
     faults: dict[int, str] = {}
-    for row, raw in enumerate(column.reshape(-1).tolist()):
+    width = max(1, tensor.size // max(1, len(tensor)))
+    for place, raw in enumerate(tensor.reshape(-1).tolist()):
         try:
             texts.append(raw if isinstance(raw, str) else raw.decode("utf-8"))
         except UnicodeDecodeError as error:
-            faults[row] = f"{name} is not valid UTF-8: {error.reason} at byte {error.start}"
+            reason = f"{name} is not valid UTF-8: {error.reason} at byte {error.start}"
+            faults.setdefault(place // width, reason)
     if faults:
         raise InputError(f"{name} is not valid UTF-8", rows=faults)
     return texts

@@ -9,9 +9,10 @@ from control.core.violations import Violation
 
 TokenCounts = Mapping[str, Sequence[int]]
 
-#: What Triton itself reads from a request's parameters: never a model's own.
+#: What Triton itself reads from a request's parameters, never a model's own; ``id`` stands among
+#: the keys of a ``/generate`` body.
 STANDARD_PARAMETERS: Final = frozenset(
-    {"sequence_id", "sequence_start", "sequence_end", "priority", "timeout"}
+    {"sequence_id", "sequence_start", "sequence_end", "priority", "timeout", "id"}
 )
 
 _EXCERPT: Final = 64

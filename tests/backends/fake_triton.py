@@ -41,12 +41,16 @@ class Request:
 
     tensors: Sequence[Tensor]
     wanted: Sequence[str] = ("OUT",)
+    own: str = "{}"
 
     def inputs(self) -> Sequence[Tensor]:
         return self.tensors
 
     def requested_output_names(self) -> Sequence[str]:
         return self.wanted
+
+    def parameters(self) -> str:
+        return self.own
 
 
 @dataclass

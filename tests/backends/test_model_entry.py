@@ -28,6 +28,20 @@ class Model:
             raise RuntimeError("cannot count")
         return 5
 """
+OBEDIENT = """
+class Model:
+    calls = []
+    def __init__(self, context):
+        pass
+    def compute(self, inputs):
+        return self.compute_with(inputs, {})
+    def compute_with(self, inputs, parameters):
+        self.calls.append((len(inputs["IN"]), parameters))
+        factor = parameters.get("factor", 2)
+        if factor == "seven":
+            raise ValueError("no such factor")
+        return {"OUT": inputs["IN"] * factor, "MORE": inputs["IN"]}
+"""
 WHO = {"model": "doubler", "version": "1"}
 
 
@@ -42,8 +56,17 @@ def triton(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def instance(triton: Any, tmp_path: Path) -> Any:  # noqa: ARG001 - must be in place first
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "compute.py").write_text(COMPUTE)
+    return load(tmp_path, COMPUTE)
+
+
+@pytest.fixture
+def obedient(triton: Any, tmp_path: Path) -> Any:  # noqa: ARG001 - must be in place first
+    return load(tmp_path, OBEDIENT)
+
+
+def load(repository: Path, compute: str) -> Any:
+    (repository / "1").mkdir()
+    (repository / "1" / "compute.py").write_text(compute)
     entry = importlib.import_module("backends.guarded.model").TritonPythonModel()
     outputs = [{"name": n, "data_type": "TYPE_FP32", "dims": ["1"]} for n in ("OUT", "MORE")]
     entry.initialize(
@@ -51,7 +74,7 @@ def instance(triton: Any, tmp_path: Path) -> Any:  # noqa: ARG001 - must be in p
             "model_config": json.dumps({"max_batch_size": 8, "output": outputs}),
             "model_name": "doubler",
             "model_version": "1",
-            "model_repository": str(tmp_path),
+            "model_repository": str(repository),
             "model_instance_name": "doubler_0_0",
             "model_instance_kind": "CPU",
             "model_instance_device_id": "0",
@@ -115,3 +138,32 @@ def test_a_failed_count_costs_no_answer(instance: Any, triton: Any) -> None:
     (answer,) = instance.execute([request(7)])
     assert answer.outputs() == {"OUT": [[14.0]]}
     assert any("cannot count" in line for line in triton.Logger.lines)
+
+
+def asking(value: float, parameters: str) -> Request:
+    return Request([Tensor("IN", np.array([[value]], dtype=np.float32))], own=parameters)
+
+
+def test_parameters_reach_the_model_that_obeys_them(obedient: Any) -> None:
+    """Each request is computed with its own parameters; none is a plain `compute`."""
+    requests = [asking(1, "{}"), asking(1, '{"factor": 3}'), asking(1, ""), asking(2, '{"a": 1}')]
+    answers = obedient.execute(requests)
+    assert [a.outputs()["OUT"] for a in answers] == [[[2.0]], [[3.0]], [[2.0]], [[4.0]]]
+
+
+def test_only_requests_with_equal_parameters_share_a_call(obedient: Any) -> None:
+    """One batch per set of parameters, in whatever order they are written; true is not 1."""
+    texts = ['{"a": 1, "b": 2}', '{"a": true, "b": 2}', '{"b": 2, "a": 1}', '{"a": true, "b": 2}']
+    calls = type(obedient._model).calls
+    obedient.execute([asking(n, text) for n, text in enumerate(texts)])
+    assert calls == [(2, {"a": 1, "b": 2}), (2, {"a": True, "b": 2})]
+
+
+def test_bad_parameters_cost_nobody_else_an_answer(obedient: Any) -> None:
+    """A model that fails on one request's parameters answers the others."""
+    answers = obedient.execute([asking(1, "{}"), asking(1, '{"factor": "seven"}'), asking(3, "{}")])
+    assert [a.error.code if a.error else a.outputs()["OUT"] for a in answers] == [
+        [[2.0]],
+        "INTERNAL",
+        [[6.0]],
+    ]

@@ -22,6 +22,15 @@ def test_every_undecodable_row_is_named() -> None:
     }
 
 
+def test_a_row_of_several_texts_is_named_once() -> None:
+    """Texts come row after row; the first bad one of a row is its reason."""
+    table = np.array([[b"a", b"b"], [b"\xff", b"ab\xc3"]], dtype=object)
+    assert decode_text(table[:1], "TEXTS") == ["a", "b"]
+    with pytest.raises(InputError) as caught:
+        decode_text(table, "TEXTS")
+    assert caught.value.rows == {1: "TEXTS is not valid UTF-8: invalid start byte at byte 0"}
+
+
 def test_columns_have_tritons_form() -> None:
     """Labels are [rows, 1] bytes objects, scores [rows, 1] FP32."""
     labels, scores = label_column(["a", "b"]), score_column([0.5, 1])

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import tritonclient.http
+from tritonclient.utils import np_to_triton_dtype
 
 from tests.model_repository.golden_requests import Golden, fits, goldens
 from tests.support.clients import post
@@ -38,31 +39,38 @@ def test_golden_requests_get_their_answers_through_seawall(stack, golden: Golden
     client = tritonclient.http.InferenceServerClient(stack.http)
     inputs = []
     for name, array in golden.tensors().items():
-        one = tritonclient.http.InferInput(name, list(array.shape), "BYTES")
+        datatype = np_to_triton_dtype(array.dtype)
+        one = tritonclient.http.InferInput(name, list(array.shape), datatype)
         one.set_data_from_numpy(array)
         inputs.append(one)
+    asked = {"model_version": golden.version, "parameters": golden.parameters}
     if golden.expect_error:
         with pytest.raises(tritonclient.http.InferenceServerException):
-            client.infer(golden.model, inputs, model_version=golden.version)
+            client.infer(golden.model, inputs, **asked)
         return
-    answer = client.infer(golden.model, inputs, model_version=golden.version)
+    answer = client.infer(golden.model, inputs, **asked)
     for name, rule in golden.expect.items():
         assert fits(answer.as_numpy(name), rule)
 
 
 def test_one_request_that_raises_costs_its_batch_mates_nothing(stack):
     """Of 16 concurrent requests of which one makes compute raise, 15 get their answer."""
-    texts = [b"What a lovely day"] * 15 + [b"caf\xff"]
+    times = [b"2026-11-23T10:00Z"] * 15 + [b"2026-19-39T29:59Z"]  # a time for the pattern only
     results: list[object] = [None] * 16
     gate = threading.Barrier(16)
 
     def send(number: int) -> None:
         client = tritonclient.http.InferenceServerClient(stack.http)
-        one = tritonclient.http.InferInput("TEXT", [1, 1], "BYTES")
-        one.set_data_from_numpy(np.array([[texts[number]]], dtype=np.object_))
+        inputs = []
+        values = {"TICKET": b'{"subject": "Invoice", "body": "?"}', "RECEIVED": times[number]}
+        for name, value in values.items():
+            one = tritonclient.http.InferInput(name, [1, 1], "BYTES")
+            one.set_data_from_numpy(np.array([[value]], dtype=np.object_))
+            inputs.append(one)
         gate.wait()
         try:
-            results[number] = client.infer("sentiment", [one]).as_numpy("LABEL")[0][0]
+            answer = client.infer("ticket", inputs, parameters={"locale": "en"})
+            results[number] = answer.as_numpy("QUEUE")[0][0]
         except tritonclient.http.InferenceServerException as error:
             results[number] = error
 
@@ -71,9 +79,9 @@ def test_one_request_that_raises_costs_its_batch_mates_nothing(stack):
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert results[:15] == [b"positive"] * 15
+    assert results[:15] == [b"billing"] * 15
     assert isinstance(results[15], tritonclient.http.InferenceServerException)
-    assert "UTF-8" in str(results[15])
+    assert "RECEIVED is no minute of UTC" in str(results[15])
 
 
 def test_versions_are_pinned_by_the_path(stack):

@@ -2,17 +2,21 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import json_format, text_format
+from tritonclient.grpc import model_config_pb2
 
-from backends.guarded import Context, Tensors
+from backends.guarded import Context, ObeysParameters, Parameters, Tensors
 from backends.guarded.api import ComputeModel
 from backends.guarded.loading import load_model
+from backends.guarded.signature import NUMPY_DTYPES
 from control.weights import missing_weights
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
@@ -28,10 +32,21 @@ class Golden:
     inputs: dict[str, list[Any]]
     expect: dict[str, dict[str, Any]]
     expect_error: str | None
+    parameters: Parameters = field(default_factory=dict)
 
     def tensors(self) -> Tensors:
         """The inputs as a batch."""
-        return {name: column(rows) for name, rows in self.inputs.items()}
+        specs = {one["name"]: one for one in config(self.model)["input"]}
+        return {name: array(rows, specs[name]["data_type"]) for name, rows in self.inputs.items()}
+
+
+@cache
+def config(model: str) -> Mapping[str, Any]:
+    """A model's config.pbtxt in Triton's JSON form."""
+    text = (REPOSITORY / model / "config.pbtxt").read_text(encoding="utf-8")
+    message = text_format.Parse(text, model_config_pb2.ModelConfig(name=model))
+    document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return document
 
 
 def versions() -> list[tuple[str, str]]:
@@ -53,13 +68,25 @@ def goldens() -> Iterator[Golden]:
                     request["inputs"],
                     request.get("expect", {}),
                     request.get("expect_error"),
+                    request.get("parameters", {}),
                 )
+
+
+def array(rows: list[Any], data_type: str) -> np.ndarray:
+    """Rows of one element, or of a list of elements, as a [rows, elements] tensor."""
+    table = [row if isinstance(row, list) else [row] for row in rows]
+    if data_type == "TYPE_STRING":
+        table = [[_raw(element) for element in row] for row in table]
+    return np.array(table, dtype=NUMPY_DTYPES[data_type]).reshape(len(rows), -1)
 
 
 def column(rows: list[Any]) -> np.ndarray:
     """A [rows, 1] BYTES tensor."""
-    raw = [base64.b64decode(r["base64"]) if isinstance(r, dict) else r.encode() for r in rows]
-    return np.array(raw, dtype=np.object_).reshape(-1, 1)
+    return array(rows, "TYPE_STRING")
+
+
+def _raw(element: Any) -> bytes:
+    return base64.b64decode(element["base64"]) if isinstance(element, dict) else element.encode()
 
 
 def load(model: str, version: str) -> ComputeModel:
@@ -67,6 +94,13 @@ def load(model: str, version: str) -> ComputeModel:
     folder = REPOSITORY / model / version
     loaded, _ = load_model(Context(model, version, folder, "cpu", 1, {}))
     return loaded
+
+
+def answer(model: ComputeModel, inputs: Tensors, parameters: Parameters) -> Tensors:
+    """Have the model compute as the backend would."""
+    if isinstance(model, ObeysParameters):
+        return model.compute_with(inputs, parameters)
+    return model.compute(inputs)
 
 
 def fits(output: np.ndarray, expectation: dict[str, Any]) -> bool:
