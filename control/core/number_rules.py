@@ -64,10 +64,10 @@ class NumberRules:
         """Turn limits and values into numbers of the datatype."""
         for name, inwards in (("least", math.ceil), ("most", math.floor)):
             limit = getattr(self, name)
-            if limit is not None:
-                is_float = self.datatype in FLOATS
-                held = nearest(limit, self.datatype) if is_float else inwards(limit)
-                object.__setattr__(self, name, held)
+            if limit is not None and self.datatype not in FLOATS:
+                object.__setattr__(self, name, inwards(limit))
+            elif limit is not None and limit != nearest(limit, self.datatype):
+                object.__setattr__(self, name, nearest(limit, self.datatype))
         if self.values is not None:
             object.__setattr__(self, "allowed", _held(self.values, self.datatype))
 

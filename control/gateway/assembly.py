@@ -84,6 +84,7 @@ class Gateway:
             task.cancel()
         self.heavy.close()
         self.quotas.close()
+        self.traffic.close()
 
     def _learn(self, snapshot: Snapshot) -> None:
         self.identifier.learn(snapshot.access)

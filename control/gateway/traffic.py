@@ -72,6 +72,10 @@ class Traffic:
             self._pace.take(now_s, draw)
             learned.sketch(request, findings, self._draw())
 
+    def close(self) -> None:
+        """Forget everything: the sketches' library complains of those that outlive Python."""
+        self._versions.clear()
+
     async def run(self, interval_s: float = _TURN_S) -> None:
         """Report and compare for ever, away from the requests."""
         while True:

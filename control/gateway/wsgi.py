@@ -7,6 +7,7 @@ pipeline on is the same. Triton and the controller are those of a Seawall that r
 """
 
 import asyncio
+import atexit
 import threading
 
 import uvloop
@@ -24,6 +25,7 @@ def application(setup_file: str) -> Flask:
     loop = uvloop.new_event_loop()
     threading.Thread(target=loop.run_forever, name="gateway", daemon=True).start()
     gateway = asyncio.run_coroutine_threadsafe(_start(setup), loop).result()
+    atexit.register(gateway.traffic.close)  # nothing else here is told of the end
     return create_app(gateway, Bridge(loop))
 
 
