@@ -40,12 +40,16 @@ class ResolvedContract(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ContractSource:
-    """A good contract as found: resolved, compiled, its tokenizers' bytes by SHA-256."""
+    """A good contract as found: resolved, compiled, its tokenizers' bytes by SHA-256.
+
+    ``named`` are the other files that it was made from.
+    """
 
     file: Path
     resolved: ResolvedContract
     compiled: CompiledContract
     tokenizers: Mapping[str, bytes] = field(default_factory=dict)
+    named: tuple[Path, ...] = ()
 
 
 def find_contract(folder: Path, version: int) -> Path | None:
@@ -78,7 +82,7 @@ def read_contract(folder: Path, version: int, contract: Contract) -> ContractSou
     if reader.faults:
         raise ContractBroken(_by_line(reader.faults))
     by_digest = {digest_of(file): file for file in tokenizers.values()}
-    return ContractSource(file, resolved, compiled, by_digest)
+    return ContractSource(file, resolved, compiled, by_digest, tuple(reader.paths))
 
 
 def revive(

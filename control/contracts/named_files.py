@@ -27,11 +27,12 @@ def token_counter(digest: str, file: bytes) -> TokenCounter:
 
 
 class NamedFiles:
-    """Reads what a contract names; keeps the faults."""
+    """Reads what a contract names; keeps the faults, and the paths of what was read."""
 
     def __init__(self, folder: Path, version: int, tree: YamlTree) -> None:
         """Read for one version from its model's folder; find lines in ``tree``."""
         self.faults: list[Fault] = []
+        self.paths: list[Path] = []
         self._folder = folder
         self._version = version
         self._tree = tree
@@ -102,6 +103,7 @@ class NamedFiles:
         if not inside:
             self.faults.append(self._tree.fault(key, f"'{name}' is outside the model's folder"))
             return None
+        self.paths.append(path)
         try:
             return read_file(path, name, most)
         except ContractBroken as error:

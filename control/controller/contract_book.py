@@ -23,6 +23,8 @@ _RETRY_S: Final = 1.0
 _log = get_logger("contracts")
 
 Key = tuple[str, int]
+#: Everything that shows whether files must be read again; empty while the folder is away.
+Fingerprint = tuple[object, ...]
 
 
 class LastGood(Protocol):
@@ -58,7 +60,9 @@ class ContractState:
 class _Entry:
     config: bytes
     state: ContractState
-    seen: tuple[object, ...] = ()
+    named: tuple[Path, ...] = ()
+    seen: Fingerprint = ()
+    changing: Fingerprint = ()
     checked_s: float = 0.0
 
 
@@ -101,21 +105,30 @@ class ContractBook:
             del self._entries[key]
 
     def _is_due(self, key: Key, entry: _Entry) -> bool:
-        retry = entry.state.faults and time.monotonic() - entry.checked_s >= self._retry_s
-        return bool(retry) or entry.seen != self._fingerprint(key)
+        """Whether to read: files have changed, and are as they were at the last look.
 
-    def _fingerprint(self, key: Key) -> tuple[object, ...]:
-        """Everything that shows whether another file must be read: a few system calls."""
+        A file that is still being written may well be half a contract, and a good one.
+        """
+        if entry.state.faults and time.monotonic() - entry.checked_s >= self._retry_s:
+            return True
+        now = self._fingerprint(key, entry.named)
+        if now == entry.seen:
+            return False
+        is_still = now == entry.changing or not entry.seen
+        entry.changing = now
+        return is_still
+
+    def _fingerprint(self, key: Key, named: tuple[Path, ...]) -> Fingerprint:
+        """Look at the files: a few system calls."""
         model, version = key
         folder = self._repository / model
         file = find_contract(folder, version)
         try:
             if file is None:
                 return (folder.stat().st_ino,)
-            found = file.stat()
+            return (os.fspath(file), _look(file), *map(_look, named))
         except OSError:
             return ()
-        return (os.fspath(file), found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _begin(self, key: Key, config_json: bytes) -> _Entry:
         """Start from the kept contract, if it still fits the model's config."""
@@ -134,17 +147,21 @@ class ContractBook:
 
     def _read(self, key: Key, entry: _Entry) -> None:
         model, version = key
-        fingerprint = self._fingerprint(key)
+        before = self._fingerprint(key, ())
         entry.checked_s = time.monotonic()
-        if not fingerprint:
+        if not before:
             return  # the whole folder is away: what held goes on holding
         try:
             source = read_contract(self._repository / model, version, _derive(entry.config))
         except ContractBroken as error:
-            entry.seen = fingerprint
+            entry.named, entry.seen = (), before
             self._complain(key, entry, error.faults)
             return
-        entry.seen = fingerprint
+        entry.named = source.named if source else ()
+        entry.seen = self._fingerprint(key, entry.named)
+        if self._fingerprint(key, ()) != before:
+            entry.seen = before  # written to meanwhile: another look will tell
+            return
         if source is None:
             self._adopt(key, entry, ContractState())
             return
@@ -195,6 +212,14 @@ class ContractBook:
                 self._last_good.remove(model, version)
         except StateUnavailable as error:
             _log.error("contract_not_kept", model=model, version=version, reason=error.message)
+
+
+def _look(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _derive(config_json: bytes) -> Contract:

@@ -6,13 +6,14 @@ the gateway, since Python does not.
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from control.contracts.artifacts import ArtifactStore
+from control.contracts.artifacts import ArtifactMissing, ArtifactStore
 from control.contracts.compiled import CompiledContract
 from control.contracts.folder import ResolvedContract, revive
 from control.core.contract import check_answer, check_request, derive_contract
@@ -20,7 +21,7 @@ from control.core.findings import ContractRules, Findings, Truncation
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer, InferRequest, Tensor
 from control.core.violations import Violation
-from control.errors import BadUpstreamAnswer, ContractViolated
+from control.errors import BadUpstreamAnswer, ContractViolated, UpstreamUnavailable
 from control.gateway.codec.triton_form import Answer
 from control.gateway.heavy_work import HEAVY_BYTES, HeavyWork
 from control.gateway.observe import Observation, Observer
@@ -106,8 +107,9 @@ class ContractGate:
             Tensor(one.name, one.datatype, one.shape, bytes(one.data)) for one in request.inputs
         ]
         portable = InferRequest(inputs, parameters=request.parameters)
-        contract = self._portable(view)
-        findings, cut = await self._heavy.run(check_elsewhere, contract, portable, body_bytes)
+        with _without_artifacts():
+            contract = self._portable(view)
+            findings, cut = await self._heavy.run(check_elsewhere, contract, portable, body_bytes)
         for tensor in request.inputs:
             tensor.data = cut.get(tensor.name, tensor.data)
         return findings
@@ -119,11 +121,22 @@ class ContractGate:
             return rules.check_generate(document)
         if len(document) <= HEAVY_BYTES:
             return await asyncio.to_thread(rules.check_generate, document)
-        job = self._heavy.run(check_document_elsewhere, self._portable(view), bytes(document))
-        return await job
+        with _without_artifacts():
+            job = self._heavy.run(check_document_elsewhere, self._portable(view), bytes(document))
+            return await job
 
     def _portable(self, view: VersionView) -> _Portable:
         return view.config_json, view.contract_json, self._artifacts
+
+
+@contextlib.contextmanager
+def _without_artifacts() -> Iterator[None]:
+    """Say so where the helper process cannot load what the gateway could, when it started."""
+    try:
+        yield
+    except ArtifactMissing as error:
+        message = "this model's contract cannot be applied to large requests now"
+        raise UpstreamUnavailable(message, retry_after_s=5) from error
 
 
 def _places(breaches: Sequence[Violation]) -> str:

@@ -61,7 +61,7 @@ def test_a_good_model_has_no_faults(model: Path) -> None:
             "inputs: {X: {minn: 0}}",
             "m/contract.yaml:1: inputs.X.minn: no such key",
         ),
-        ("contract.yaml", "inputs:\n  X:\n    min: a", "m/contract.yaml:3: inputs.X.min: Input"),
+        ("contract.yaml", "inputs:\n  X:\n    min: a", "m/contract.yaml:3: inputs.X.min: must be"),
         ("contract.yaml", "inputs:\n  Z: {}", "m/contract.yaml:2: inputs.Z: no such input"),
         ("contract.yaml", "inputs: {TEXT: {pattern: '('}}", "is not a regular expression"),
         ("contract.yaml", "inputs: {TEXT: {json_schema: {type: 5}}}", "is not a JSON Schema"),

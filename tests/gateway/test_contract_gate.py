@@ -17,7 +17,7 @@ from control.core.elements import unpack_bytes
 from control.core.findings import Findings
 from control.core.snapshot import VersionView
 from control.core.tensors import AnswerTensor, InferRequest, Tensor
-from control.errors import BadUpstreamAnswer, ContractViolated
+from control.errors import BadUpstreamAnswer, ContractViolated, UpstreamUnavailable
 from control.gateway.codec.triton_form import Answer
 from control.gateway.contract_gate import TRUNCATED, ContractGate, note_truncations
 from control.gateway.heavy_work import HeavyWork
@@ -282,3 +282,14 @@ async def test_cuts_are_told_in_the_answer(gate):
     assert (len(said), said[-1]) == (17, "and 14 more")
     assert answer.parameters["a"] == 1
     assert not answer.as_triton_wrote_it
+
+
+async def test_a_tokenizer_that_is_gone_is_no_failure_of_the_request(gate):
+    """Where the other process cannot load what the gateway could, the client may come back."""
+    view = gate.view(CUT, big_batch())
+    for file in (gate.folder / "artifacts").iterdir():
+        file.unlink()
+    request = request_of(texts("TEXT", ["hello"] * ELSEWHERE))
+    with pytest.raises(UpstreamUnavailable) as caught:
+        await gate.admit(view, request)
+    assert caught.value.retry_after_s is not None

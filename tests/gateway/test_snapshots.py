@@ -70,5 +70,8 @@ async def test_a_version_seen_dead_is_not_chosen_until_the_controller_speaks() -
     with pytest.raises(UpstreamUnavailable):
         holder.choose("identity", 2)
     assert holder.choose("identity", 1) is ONE
-    holder.accept(snapshot_of(ONE, TWO))
-    assert holder.choose("identity", 2) is TWO
+    holder.accept(snapshot_of(ONE, TWO))  # nothing new of the versions: access has changed, say
+    assert holder.is_dead(TWO)
+    reloaded = make_view(version=2, max_batch_size=7)
+    holder.accept(snapshot_of(ONE, reloaded))
+    assert holder.choose("identity", 2) is reloaded
