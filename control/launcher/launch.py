@@ -39,6 +39,7 @@ class LaunchError(Exception):
 
 async def launch(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
     """Run Seawall until SIGINT or SIGTERM; raises LaunchError where it cannot start."""
+    _check_quota_storage(settings.quotas.storage_url)
     paths = RuntimePaths(settings.state.dir.resolve())
     with _state_directory(paths):
         launcher = _Launcher(settings, paths)
@@ -46,6 +47,21 @@ async def launch(settings: Settings, on_ready: Callable[[Settings], None]) -> No
             await launcher.run(on_ready)
         finally:
             await launcher.stop()
+
+
+def _check_quota_storage(url: str) -> None:
+    """Find out here, and not in each gateway again and again, that a library is missing."""
+    if not url:
+        return
+    # Imported only where it is needed: the launcher stays small.
+    from limits.errors import ConfigurationError  # noqa: PLC0415
+    from limits.storage import storage_from_string  # noqa: PLC0415
+
+    try:
+        storage_from_string(url, implementation="redispy")
+    except ConfigurationError as error:
+        message = "quotas.storage_url needs a Redis client: pip install 'seawall[redis]'"
+        raise LaunchError(message) from error
 
 
 class _Launcher:

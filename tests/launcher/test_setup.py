@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,13 @@ def test_two_seawalls_never_share_a_state_directory(tmp_path: Path) -> None:
     assert "another Seawall" in launch_and_fail(settings_for(tmp_path))
     assert (paths.run / "link.sock").exists()
     os.close(descriptor)
+
+
+@pytest.mark.skipif(find_spec("redis") is not None, reason="a Redis client is installed here")
+async def test_a_missing_redis_client_is_said_at_the_start(tmp_path: Path) -> None:
+    """Not by every gateway, again and again: the start says what to install."""
+    settings = load_settings(
+        None, {}, {"quotas.storage_url": "async+redis://127.0.0.1:1", "state.dir": str(tmp_path)}
+    )
+    with pytest.raises(LaunchError, match=r"seawall\[redis\]"):
+        await launch(settings, lambda _: None)
