@@ -59,19 +59,19 @@ class AccessSource:
         await self._read()
 
     def take_effect(self) -> None:
-        """Let a change of the store hold: called on other threads, returns once it has gone out.
+        """Let a change of the store hold: called on other threads, returns once it does.
 
         Where that takes too long the caller goes on; the change follows as soon as it can.
         """
         done = threading.Event()
         self._loop.call_soon_threadsafe(self._ask, done)
         if not done.wait(_PATIENCE_S):
-            _log.warning("change_not_out_yet", after_s=_PATIENCE_S)
+            _log.warning("change_not_everywhere_yet", after_s=_PATIENCE_S)
 
     async def next(self) -> Access:
         """Wait until access has changed, and give it.
 
-        Asking again says that the last has gone out: those who wait for that go on.
+        Asking again says that the last holds everywhere: those who wait for that go on.
         """
         _release(self._sending)
         while True:

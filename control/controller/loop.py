@@ -17,6 +17,7 @@ from control.triton.management import TritonAway
 
 _INTERVAL_S = 0.25
 _RENEW_EVERY = 20
+_APPLY_PATIENCE_S = 0.5
 
 _log = get_logger("controller")
 
@@ -74,6 +75,9 @@ class ControllerLoop:
             # Without a revision nobody has seen a snapshot yet: the first one brings the access.
             if self._last.revision and message != self._last:
                 self._publish(message)
+            # Whoever waits for the change goes on when it holds. A gateway that is stuck serves
+            # nobody: the next change must not wait for it for long.
+            await self._publisher.applied(self._last.revision, _APPLY_PATIENCE_S)
 
     async def _tick_for_ever(self) -> None:
         ticks = 0

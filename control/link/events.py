@@ -1,6 +1,6 @@
 """What gateways tell the controller: events, each a frame of its own on the link."""
 
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -20,7 +20,13 @@ class TrafficReport(msgspec.Struct, frozen=True, tag="traffic"):
     traffic: VersionSummary
 
 
-Event = TrafficReport
+class SnapshotApplied(msgspec.Struct, frozen=True, tag="applied"):
+    """One gateway decides by this revision now."""
+
+    revision: int
+
+
+Event = TrafficReport | SnapshotApplied
 
 encode_event: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Event).decode
@@ -29,7 +35,7 @@ _decode: Final = msgspec.msgpack.Decoder(Event).decode
 def decode_event(data: bytes) -> Event:
     """Decode one event; raises ValueError on a broken one."""
     try:
-        return _decode(data)
+        return cast("Event", _decode(data))
     except (msgspec.MsgspecError, ValueError) as error:
         message = f"broken event: {error}"
         raise ValueError(message) from error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from control.link.events import MAX_EVENT_BYTES, Event, decode_event
+from control.link.events import MAX_EVENT_BYTES, SnapshotApplied, TrafficReport, decode_event
 from control.link.messages import SnapshotMessage, encode_snapshot
 from control.observability.logs import get_logger
 
@@ -18,7 +18,7 @@ _MAX_UNREAD_BYTES: Final = 32 * 1024 * 1024
 _log = get_logger("link")
 
 
-def _ignore(_event: Event) -> None:
+def _ignore(_event: TrafficReport) -> None:
     """Let an event pass unheard."""
 
 
@@ -26,9 +26,9 @@ class SnapshotPublisher:
     """Serves the link's socket; keeps the last snapshot for gateways that start alone."""
 
     def __init__(
-        self, socket_path: Path, kept_at: Path, hear: Callable[[Event], None] = _ignore
+        self, socket_path: Path, kept_at: Path, hear: Callable[[TrafficReport], None] = _ignore
     ) -> None:
-        """Serve at ``socket_path`` once ``start`` is called; ``hear`` gets every gateway's events.
+        """Serve at ``socket_path`` once ``start`` is called; ``hear`` gets every gateway's reports.
 
         ``hear`` runs on the event loop and keeps nobody waiting.
         """
@@ -36,7 +36,8 @@ class SnapshotPublisher:
         self._kept_at = kept_at
         self._hear = hear
         self._frame = b""
-        self._gateways: set[asyncio.StreamWriter] = set()
+        self._gateways: dict[asyncio.StreamWriter, int] = {}
+        self._progress = asyncio.Event()
 
     @property
     def gateway_count(self) -> int:
@@ -61,20 +62,32 @@ class SnapshotPublisher:
         draft.write_bytes(data)
         draft.replace(self._kept_at)
 
+    async def applied(self, revision: int, patience_s: float) -> bool:
+        """Wait until every gateway decides by a revision; whether they do, after ``patience_s``."""
+        try:
+            async with asyncio.timeout(patience_s):
+                while any(one < revision for one in self._gateways.values()):
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._gateways.add(writer)
+        self._gateways[writer] = 0
         try:
             if self._frame:
                 writer.write(self._frame)
-            await self._listen(reader)
+            await self._listen(reader, writer)
         except (asyncio.IncompleteReadError, OSError):
             pass  # it went, at the end of an event or within one
         finally:
-            self._gateways.discard(writer)
+            del self._gateways[writer]
+            self._progress.set()
             with contextlib.suppress(OSError):
                 writer.close()
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
             if length > MAX_EVENT_BYTES:
@@ -85,5 +98,9 @@ class SnapshotPublisher:
                 event = decode_event(data)
             except ValueError as error:
                 _log.warning("event_ignored", reason=str(error))
+                continue
+            if isinstance(event, SnapshotApplied):
+                self._gateways[writer] = event.revision
+                self._progress.set()
             else:
                 self._hear(event)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from control.core.snapshot import Snapshot
+from control.link.events import SnapshotApplied, encode_event
 from control.link.publisher import FRAME
 from control.link.uplink import LinkUplink
 from control.observability.logs import get_logger
@@ -72,4 +73,6 @@ class SnapshotSubscriber:
         while True:
             (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
             data = await reader.readexactly(length)
-            self._accept(await asyncio.to_thread(self._decode, data))
+            snapshot = await asyncio.to_thread(self._decode, data)
+            self._accept(snapshot)
+            self.uplink.offer(encode_event(SnapshotApplied(snapshot.revision)))

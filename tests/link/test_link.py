@@ -221,3 +221,17 @@ def test_a_snapshot_is_the_same_on_the_other_end(keys: list[tuple[str, int]]) ->
         (name, number) for name, model in snapshot.models.items() for number in model.versions
     } == set(keys)
     assert (snapshot.revision, snapshot.server_json) == (3, b'{"name":"t"}')
+
+
+async def test_a_revision_is_applied_once_every_gateway_decides_by_it(link: Link) -> None:
+    """Whoever changes access is answered when the change holds, not when it was sent."""
+    await link.publisher.start()
+    assert await link.publisher.applied(7, 0.0), "nobody follows: nobody decides by anything older"
+    link.follow()
+    await eventually(lambda: link.publisher.gateway_count == 1, "the gateway is connected")
+    assert not await link.publisher.applied(7, 0.01)
+    waiting = asyncio.create_task(link.publisher.applied(7, 20.0))
+    link.publisher.publish(message(7, version()))
+    assert await waiting
+    assert link.accepted[-1].revision == 7
+    assert not await link.publisher.applied(8, 0.01)
