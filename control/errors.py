@@ -102,6 +102,12 @@ class MethodNotAllowed(ControlError):
     status, code = 405, "method_not_allowed"
 
 
+class NotAcceptable(ControlError):
+    """The answer cannot be written in the form that the client asked for: ask for another."""
+
+    status, code = 406, "not_acceptable"
+
+
 class RequestTimeout(ControlError):
     """The request came in too slowly."""
 

@@ -73,7 +73,7 @@ def test_bytes_that_are_no_text_are_not_written_as_json(direct, guard):
     )
     assert theirs.status == 200
     assert b"\xff" in theirs.body
-    assert (ours.status, ours.document["code"]) == (502, "bad_upstream_answer")
+    assert (ours.status, ours.document["code"]) == (406, "not_acceptable")
     assert "binary_data" in ours.document["error"]
 
 

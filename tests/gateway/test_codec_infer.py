@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from control.core.datatypes import DATATYPES
 from control.core.elements import pack_bytes
 from control.core.tensors import AnswerTensor, InferRequest, RequestedOutput
-from control.errors import BadUpstreamAnswer
+from control.errors import NotAcceptable
 from control.gateway.codec.infer_answer import encode_infer
 from control.gateway.codec.infer_request import decode_infer
 from control.gateway.codec.triton_form import decode_from_triton, encode_for_triton
@@ -64,7 +64,7 @@ def test_each_output_comes_in_the_form_that_was_asked_for(
     asked = [RequestedOutput(one[0], flag) for one, flag in zip(parts, binary, strict=True)]
     try:
         reply = encode_infer(InferRequest([], asked), answer)
-    except BadUpstreamAnswer as error:
+    except NotAcceptable as error:
         assert "UTF-8" in error.message  # noqa: PT017 - random bytes may be no text
         return
     whole = b"".join(map(bytes, reply.body))
@@ -85,7 +85,7 @@ def test_each_output_comes_in_the_form_that_was_asked_for(
 def test_text_that_is_no_utf_8_asks_for_the_binary_form() -> None:
     """JSON cannot carry such bytes; the message says what can."""
     answer = decode_from_triton(*triton_answer([("O", "BYTES", [1], pack_bytes([b"\xff"]))]))
-    with pytest.raises(BadUpstreamAnswer, match="binary_data"):
+    with pytest.raises(NotAcceptable, match="binary_data"):
         encode_infer(InferRequest([]), answer)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from control.core.tensors import AnswerTensor, Buffer, InferRequest
-from control.errors import BadUpstreamAnswer
+from control.errors import NotAcceptable
 from control.gateway.codec.elements import unpack_json
 from control.gateway.codec.triton_form import Answer
 from control.http.messages import Reply
@@ -80,4 +80,4 @@ def json_elements(tensor: AnswerTensor) -> Any:  # noqa: ANN401 - whatever orjso
             f"output '{tensor.name}' holds bytes that are not UTF-8, which JSON cannot carry: "
             "ask for it with the parameter binary_data"
         )
-        raise BadUpstreamAnswer(message) from error
+        raise NotAcceptable(message) from error
