@@ -20,6 +20,7 @@ _MAX_PROGRAM_BYTES: Final = 4 * 1024 * 1024
 _MAX_ERRORS: Final = 16
 _MAX_PLACE: Final = 32
 _EXCERPT: Final = 64
+_TOO_DEEP: Final = ("", "JSON", "JSON that is nested too deeply")
 #: Bytes of a text, and these times the size of its schema, up to which all faults are listed: a
 #: fault takes 10 us to find.
 _MAX_LISTED_BYTES: Final = 4096
@@ -72,11 +73,16 @@ class JsonSchema:
             yield "", "JSON", str(error)[:_EXCERPT]
             return
         except RecursionError:
-            yield "", "JSON", "JSON that is nested too deeply"
+            yield _TOO_DEEP
             return
-        if self._validator.is_valid(document):
+        try:
+            if self._validator.is_valid(document):
+                return
+            is_short = len(text) <= self._listed_bytes
+            found = self._all(document) if is_short else self._first(document)
+        except ValueError:  # the engine gives up at a depth of its own
+            yield _TOO_DEEP
             return
-        found = self._all(document) if len(text) <= self._listed_bytes else self._first(document)
         for fault in found:
             path = fault.instance_path
             yield _place(path), _limit(fault), _excerpt(_value_at(document, path))

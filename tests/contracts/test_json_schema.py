@@ -258,3 +258,14 @@ def test_the_size_of_a_schema_counts_what_references_bring_in():
     assert unfolded_size({"$ref": "#/$defs/none"}) is None
     assert unfolded_size(nested(30, "anyOf")) is None
     assert unfolded_size({}) == 1
+
+
+@pytest.mark.parametrize("depth", [100, 250, 300, 500, 900])
+@pytest.mark.parametrize("open_close", [('{"x":', "}"), ("[", "]")])
+def test_depth_is_refused_wherever_it_becomes_too_much(depth, open_close):
+    """The parser, the engine and its list of faults each stop at a depth of their own."""
+    opened, closed = open_close
+    text = f'{{"tags":{opened * depth}1{closed * depth}}}'.encode()
+    schema = JsonSchema({"properties": {"tags": {"type": "string"}}})
+    (fault,) = schema.faults(text)
+    assert all(isinstance(part, str) for part in fault)
