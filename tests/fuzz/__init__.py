@@ -1,0 +1,1 @@
+"""Thousands of mutated requests, and random ones, sent to a running Seawall."""

@@ -1,0 +1,1 @@
+"""Mutations of requests, one module for each part of a request that they change."""
