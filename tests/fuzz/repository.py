@@ -1,4 +1,4 @@
-"""A model repository with contracts, to be fuzzed: every kind of rule stands in one of them."""
+"""A model repository with contracts, to be fuzzed: most kinds of rules stand in one of them."""
 
 import shutil
 from pathlib import Path
