@@ -286,3 +286,10 @@ def test_a_shape_without_a_batch_has_no_batch_in_its_limit() -> None:
     contract = contract_of(0, [B], [])
     (breach,) = check_request(contract, InferRequest([Tensor("B", "INT64", [3], b"")]))
     assert (breach.rule, breach.limit) == ("shape", [2])
+
+
+def test_a_scalar_output_is_an_answer() -> None:
+    """A model without a batch may give an output without dimensions."""
+    contract = contract_of(0, [], [TensorSpec("Y", "FP32", ())])
+    answer = [AnswerTensor("Y", "FP32", [], b"\0\0\0\0")]
+    assert check_answer(contract, answer, InferRequest([])) == []
