@@ -18,6 +18,11 @@ BytesPerMinute = Annotated[
 Concurrent = Annotated[int | None, typer.Option("--concurrent", help="Requests in flight at once.")]
 
 
+def quota_body(*limits: int | None) -> dict[str, int | None]:
+    """Make the document of a quota from the limits, in the order of ``NAMES``."""
+    return dict(zip(NAMES, limits, strict=True))
+
+
 def describe_quota(quota: Any) -> str:  # noqa: ANN401 - a JSON document
     """Put a quota's limits into words."""
     given = quota or {}

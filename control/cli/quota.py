@@ -12,6 +12,7 @@ from control.cli.limits import (
     RequestsPerSecond,
     TokensPerMinute,
     describe_quota,
+    quota_body,
 )
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
 from control.cli.terminal import err, fail, print_json, print_table
@@ -31,12 +32,7 @@ def set_quota(
     config: ConfigFile = None,
 ) -> None:
     """Set a tenant's quota, whole: a limit that is not given here is none."""
-    body = {
-        "requests_per_second": requests_per_second,
-        "tokens_per_minute": tokens_per_minute,
-        "bytes_per_minute": bytes_per_minute,
-        "concurrent": concurrent,
-    }
+    body = quota_body(requests_per_second, tokens_per_minute, bytes_per_minute, concurrent)
     if all(limit is None for limit in body.values()):
         fail("no limit is given; to lift all of them use `seawall quota remove`")
     AdminClient(read_settings(config)).put(_path(tenant), body)

@@ -13,6 +13,7 @@ from control.cli.limits import (
     RequestsPerSecond,
     TokensPerMinute,
     describe_quota,
+    quota_body,
 )
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
 from control.cli.terminal import err, fail, out, print_json, print_table
@@ -40,12 +41,7 @@ def create(  # noqa: PLR0913, PLR0917 - one for each option
         "tenant": tenant,
         "scopes": scope,
         "expires_in_seconds": None if expires is None else _seconds(expires),
-        "quota": {
-            "requests_per_second": requests_per_second,
-            "tokens_per_minute": tokens_per_minute,
-            "bytes_per_minute": bytes_per_minute,
-            "concurrent": concurrent,
-        },
+        "quota": quota_body(requests_per_second, tokens_per_minute, bytes_per_minute, concurrent),
     }
     client = AdminClient(read_settings(config))
     created = client.post("/tokens", body)

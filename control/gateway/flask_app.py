@@ -3,25 +3,14 @@
 import time
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
 
-from control.errors import (
-    ControlError,
-    EndpointNotFound,
-    Forbidden,
-    MethodNotAllowed,
-    release_frames,
-)
+from control.errors import Forbidden
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
 from control.gateway.identify import Identifier
 from control.gateway.infer_views import register_infer_views
 from control.gateway.metadata_views import register_metadata_views
-from control.gateway.responses import to_response
-from control.http.error_reply import error_reply, new_request_id
-from control.observability.logs import get_logger
-
-_log = get_logger("flask")
+from control.http.flask_replies import answer_faults
 
 #: Open to everybody: orchestrators ask without credentials.
 _OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
@@ -47,9 +36,7 @@ def create_app(gateway: Gateway, bridge: Bridge) -> Flask:
     register_infer_views(app, gateway, bridge)
     for rule in _FORBIDDEN:
         app.add_url_rule(rule, f"forbidden {rule}", _forbidden, methods=["GET", "POST"])
-    app.register_error_handler(ControlError, _answer_control_error)
-    app.register_error_handler(HTTPException, _answer_http_error)
-    app.register_error_handler(Exception, _answer_failure)
+    answer_faults(app)
     return app
 
 
@@ -66,34 +53,3 @@ def _identify(identifier: Identifier) -> None:
 def _forbidden(**_parts: str) -> Response:
     message = "this endpoint changes the server or its memory, and is not open through Seawall"
     raise Forbidden(message)
-
-
-def _answer_control_error(error: ControlError) -> Response:
-    release_frames(error)
-    return to_response(error_reply(error, _request_id()))
-
-
-def _answer_http_error(error: HTTPException) -> Response:
-    release_frames(error)  # Flask's request keeps it
-    ours: ControlError
-    match error.code:
-        case 404:
-            ours = EndpointNotFound("no such endpoint")
-        case 405:
-            allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-            message = f"{request.method} is not allowed here; allowed: {allowed}"
-            ours = MethodNotAllowed(message, headers=[("Allow", allowed)])
-        case _:
-            ours = ControlError(error.description or error.name, status=error.code)
-    return _answer_control_error(ours)
-
-
-def _answer_failure(error: Exception) -> Response:
-    _log.error("unforeseen_failure", path=request.path[:256], exc_info=error)
-    release_frames(error)
-    return _answer_control_error(ControlError("Seawall failed on this request"))
-
-
-def _request_id() -> str:
-    given = request.headers.get("x-request-id", "")
-    return given if given.isascii() and given.isprintable() and given else new_request_id()

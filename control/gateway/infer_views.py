@@ -7,8 +7,8 @@ from flask import Flask, Response, request
 from control.core.versions import parse_version
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
-from control.gateway.responses import to_response
 from control.gateway.target import Form, Target
+from control.http.flask_replies import to_response
 
 
 def register_infer_views(app: Flask, gateway: Gateway, bridge: Bridge) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 import control
 from control.controller.access_source import AccessSource
 from control.controller.admin.api import PREFIX
-from control.controller.admin.faults import Fault, answer_faults, refuse_input
+from control.controller.admin.faults import Fault, refuse_input
 from control.controller.admin.gate import AdminGate
 from control.controller.admin.models_api import models_api
 from control.controller.admin.proposals_api import proposals_api
@@ -23,6 +23,7 @@ from control.controller.admin.tokens_api import tokens_api
 from control.controller.contract_proposals import ContractProposals
 from control.controller.learning import LearnedTraffic
 from control.controller.loop import ControllerState
+from control.http.flask_replies import answer_faults
 from control.identity.jwks_file import JwksFile
 from control.identity.jwt_tokens import JwtRules
 from control.state.store import StateStore

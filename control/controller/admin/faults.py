@@ -3,15 +3,10 @@
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 
-from flask import Flask, Response, request
 from pydantic import BaseModel, Field, ValidationError
-from werkzeug.exceptions import HTTPException
 
 from control.core.violations import Violation
-from control.errors import ControlError, EndpointNotFound, InvalidInput, MethodNotAllowed
-from control.gateway.responses import to_response
-from control.http.error_reply import error_reply, new_request_id
-from control.observability.logs import get_logger
+from control.errors import InvalidInput
 
 _SHOWN: Final = 128
 _TOLD: Final = 4
@@ -19,8 +14,6 @@ _TOLD: Final = 4
 _LIMITS: Final = (
     "allowed", "ge", "gt", "le", "lt", "max_length", "min_length", "pattern", "expected",
 )  # fmt: skip
-
-_log = get_logger("admin")
 
 
 class FaultyField(BaseModel):
@@ -56,13 +49,6 @@ def refusals(*statuses: int) -> dict[str | int | HTTPStatus, Any]:
     }
 
 
-def answer_faults(app: Flask) -> None:
-    """Give every refusal of the application the one form."""
-    app.register_error_handler(ControlError, _answer)
-    app.register_error_handler(HTTPException, _answer_http_error)
-    app.register_error_handler(Exception, _answer_failure)
-
-
 def refuse_input(error: ValidationError) -> NoReturn:
     """Raise InvalidInput with every fault that pydantic has found."""
     faults = error.errors(include_url=False)
@@ -95,34 +81,3 @@ def _shown(value: object) -> str | int | float:
     if isinstance(value, (int, float)):
         return value
     return value[:_SHOWN] if isinstance(value, str) else type(value).__name__
-
-
-def _answer(error: ControlError) -> Response:
-    return to_response(error_reply(error, _request_id()))
-
-
-def _answer_http_error(error: HTTPException) -> Response:
-    ours: ControlError
-    match error.code:
-        case 404:
-            ours = EndpointNotFound("no such endpoint")
-        case 405:
-            allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-            message = f"{request.method[:16]} is not allowed here; allowed: {allowed}"
-            ours = MethodNotAllowed(message, headers=[("Allow", allowed)])
-        case _:
-            ours = ControlError(error.description or error.name, status=error.code)
-    return _answer(ours)
-
-
-def _answer_failure(error: Exception) -> Response:
-    request_id = _request_id()
-    path = request.path[:256]
-    _log.error("unforeseen_failure", request_id=request_id, path=path, exc_info=error)
-    return to_response(error_reply(ControlError("Seawall failed on this request"), request_id))
-
-
-def _request_id() -> str:
-    given = request.headers.get("x-request-id", "")
-    good = given.isascii() and given.isprintable() and 0 < len(given) <= _SHOWN
-    return given if good else new_request_id()
