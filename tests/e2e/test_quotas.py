@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from control.quotas.shared_counters import SharedCounters
 from control.runtime import RuntimePaths
 from tests.support.answers import Answer
 from tests.support.clients import infer_body
+from tests.support.crowd import Crowd
 from tests.support.exchange import exchange
 from tests.support.stack import TEST_MODELS, Stack, children_of, kill, wait_until
 
@@ -61,31 +62,23 @@ def infer(stack: Stack, token: str, values: list[float]) -> Answer:
     return exchange(stack.http, "POST", _INFER, infer_body(values), bearer(token))
 
 
-class TokenClients:
+class TokenClients(Crowd):
     """Clients that share a token and send one request after the other, a new connection each."""
 
     def __init__(self, stack: Stack, token: str, count: int, path: str = _INFER) -> None:
         self._address, self._path, self._headers = stack.http, path, bearer(token)
-        self._stop = threading.Event()
         self.statuses: Counter[int] = Counter()
         self.wrong: list[Any] = []
         self.times_s: list[float] = []
-        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(count)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
+        super().__init__(count)
 
     def __exit__(
         self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(90)
+        super().__exit__(kind, error, trace)
         self.times_s.sort()
 
     def let_in(self, start_s: float, seconds: float) -> int:
@@ -93,9 +86,10 @@ class TokenClients:
         times_s = self.times_s
         return bisect.bisect_left(times_s, start_s + seconds) - bisect.bisect_left(times_s, start_s)
 
-    def _run(self, number: int) -> None:
+    def run_one(self, number: int) -> None:
+        """Send one request after the other, a new connection each."""
         turn = 0
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             turn += 1
             values = [float(number), float(turn)]
             connection = http.client.HTTPConnection(self._address, timeout=60)

@@ -6,8 +6,9 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.support.crowd import Crowd
 
 
 def infer_body(values: list[float], name: str = "INPUT0") -> bytes:
@@ -41,36 +42,21 @@ class Tally:
         return sum(self.statuses.values())
 
 
-class SteadyClients:
+class SteadyClients(Crowd):
     """Clients that each send the identity model one request after the other until stopped."""
 
     def __init__(self, address: str, count: int, model: str = "identity") -> None:
         self._address = address
         self._path = f"/v2/models/{model}/infer"
-        self._stop = threading.Event()
         self._lock = threading.Lock()
         self.tally = Tally()
-        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(count)]
+        super().__init__(count)
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(90)
-
-    def _run(self, number: int) -> None:
+    def run_one(self, number: int) -> None:
+        """Send one request after the other on one connection."""
         connection = http.client.HTTPConnection(self._address, timeout=60)
         turn = 0
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             turn += 1
             values = [0.0, float(number), float(turn)]
             started_s = time.monotonic()

@@ -4,42 +4,27 @@ import http.client
 import json
 import threading
 from collections import Counter
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.e2e.contracts.calls import Call
+from tests.support.crowd import Crowd
 
 
-class SteadyCalls:
+class SteadyCalls(Crowd):
     """``count`` clients with a connection each; ``answers`` counts what they got."""
 
     def __init__(self, address: str, call: Call, count: int) -> None:
         self.answers: Counter[tuple[int, str]] = Counter()
         self._address = address
         self._call = call
-        self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run) for _ in range(count)]
+        super().__init__(count)
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(90)
-
-    def _run(self) -> None:
+    def run_one(self, _number: int) -> None:
+        """Send the call again and again on one connection."""
         connection = http.client.HTTPConnection(self._address, timeout=60)
         path = f"/v2/models/{self._call.model}/{self._call.endpoint}"
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             try:
                 connection.request("POST", path, self._call.body, dict(self._call.headers))
                 answer = connection.getresponse()
