@@ -2,69 +2,12 @@
 
 import json
 import shutil
-from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from control.contracts.artifacts import ArtifactStore
-from control.contracts.folder import ResolvedContract
-from control.controller.contract_book import ContractBook, ContractState
+from control.controller.contract_book import ContractState
 from tests.contracts.contract_files import CONFIG, config_json, word_pieces
-from tests.fakes.last_good import FakeLastGood
-
-COUNTED = "inputs: {TEXT: {tokens: {tokenizer: weights/tokenizer.json, max: 4}}}"
-GOOD = "inputs: {X: {min: 1}}"
-OTHER = "inputs: {X: {min: 2}}"
-BROKEN = "inputs: {X: {min: a}}"
-
-
-class Desk:
-    """A repository with one model, and a book that reads it."""
-
-    def __init__(self, root: Path) -> None:
-        self.folder = root / "models" / "m"
-        (self.folder / "1").mkdir(parents=True)
-        self.artifacts = ArtifactStore(root / "artifacts")
-        self.kept = FakeLastGood()
-        self.config = config_json()
-        self.writes = 0
-        self.open()
-
-    def open(self) -> None:
-        """Start the controller, again."""
-        self.book = ContractBook(self.folder.parent, self.artifacts, self.kept, retry_s=0.0)
-
-    def write(self, text: str, version: str = "") -> None:
-        """Replace a contract file, as an editor does."""
-        self.writes += 1
-        draft = self.folder / f"draft{self.writes}"
-        draft.write_text(text)
-        draft.replace(self.folder / version / "contract.yaml")
-
-    def write_tokenizer(self, data: bytes) -> None:
-        """Write the model's tokenizer."""
-        (self.folder / "weights").mkdir(exist_ok=True)
-        (self.folder / "weights" / "tokenizer.json").write_bytes(data)
-
-    async def look(self, version: int = 1) -> ContractState:
-        """Let the book look at the files twice: it believes what stays as it is."""
-        await self.book.update("m", version, self.config)
-        return await self.book.update("m", version, self.config)
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """A model without a contract file."""
-    return Desk(tmp_path)
-
-
-def document_of(state: ContractState) -> Any:
-    """What a state's contract says; None where only Triton's config holds."""
-    if not state.document:
-        return None
-    return msgspec.json.decode(state.document, type=ResolvedContract).document
+from tests.controller.contract_desk import BROKEN, COUNTED, GOOD, OTHER, document_of
 
 
 async def test_without_a_file_triton_s_config_holds(desk):
@@ -223,48 +166,6 @@ async def test_a_config_that_the_contract_still_fits_changes_nothing(desk):
     assert await desk.look() == good
 
 
-async def test_tokenizers_are_kept_for_the_gateways(desk):
-    """By content: they outlive the model's folder."""
-    desk.write_tokenizer(word_pieces())
-    desk.write(COUNTED)
-    state = await desk.look()
-    shutil.rmtree(desk.folder)
-    resolved = msgspec.json.decode(state.document, type=ResolvedContract)
-    assert desk.artifacts.counters(resolved)["TEXT"].count(["hello"]) == [3]
-    desk.open()
-    assert await desk.look() == state
-
-
-async def test_a_kept_tokenizer_that_was_changed_is_not_used(desk):
-    """The contract falls back to Triton's config until the model's folder heals it."""
-    desk.write_tokenizer(word_pieces())
-    desk.write(COUNTED)
-    state = await desk.look()
-    (kept,) = desk.artifacts.directory.iterdir()
-    kept.write_bytes(word_pieces() + b" ")
-    away = desk.folder.rename(desk.folder.parent / "away")
-    desk.open()
-    assert await desk.look() == ContractState()
-    away.rename(desk.folder)
-    assert await desk.look() == state
-    assert kept.read_bytes() == word_pieces()
-
-
-async def test_a_tokenizer_that_cannot_be_kept_is_a_fault(desk):
-    """A full or missing disk ends neither the controller nor the contract that held."""
-    desk.write(GOOD)
-    good = await desk.look()
-    desk.artifacts.directory.rmdir()
-    desk.artifacts.directory.write_text("in the way")
-    desk.write_tokenizer(word_pieces())
-    desk.write(COUNTED)
-    state = await desk.look()
-    assert state.document == good.document
-    assert state.faults[0].message.startswith("its tokenizers cannot be kept: ")
-    desk.artifacts.directory.unlink()
-    assert (await desk.look()).faults == ()
-
-
 async def test_versions_that_triton_no_longer_has_are_forgotten(desk):
     """They are not shown; a version that comes back starts from what was kept."""
     desk.write(GOOD)
@@ -274,30 +175,3 @@ async def test_versions_that_triton_no_longer_has_are_forgotten(desk):
     assert list(desk.book.states) == [("m", 2)]
     desk.write(BROKEN)
     assert (await desk.look()).document == good.document
-
-
-async def test_a_file_that_still_changes_is_not_believed(desk):
-    """Half a contract may be a good one: a file counts once it is the same at two looks."""
-    desk.write(GOOD)
-    await desk.look()
-    for text in (OTHER, "", OTHER):
-        desk.write(text)
-        state = await desk.book.update("m", 1, desk.config)
-        assert document_of(state) == {"inputs": {"X": {"min": 1}}}
-    state = await desk.book.update("m", 1, desk.config)
-    assert document_of(state) == {"inputs": {"X": {"min": 2}}}
-
-
-async def test_a_file_that_the_contract_names_is_watched_too(desk):
-    """A schema or a tokenizer that changes makes another contract, without touching the file."""
-    desk.write("inputs: {TEXT: {json_schema: s.json}}")
-    (desk.folder / "s.json").write_text('{"type": "object"}')
-    first = await desk.look()
-    (desk.folder / "s.json").write_text('{"type": "array"}')
-    second = await desk.look()
-    assert document_of(second)["inputs"]["TEXT"]["json_schema"] == {"type": "array"}
-    assert second.revision != first.revision
-    (desk.folder / "s.json").unlink()
-    third = await desk.look()
-    assert third.revision == second.revision
-    assert "is missing" in third.faults[0].message

@@ -1,5 +1,6 @@
 """Shapes that lie, overflow or make no sense, and datatypes that are not the tensor's."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ _NO_TYPES: Final = (
 _HUGE: Final = (
     2**36, 2**40, 2**40 + 1, 2**60, 2**61, 2**62 - 1, 2**62, 2**62 + 1, 2**63 - 1,
 )  # fmt: skip
+_NEGATIVE: Final = (-1, -2, -4, -(2**31), -(2**32) + 1, -(2**63), -(2**64) + 1)
 _PAST: Final = (2**63, 2**63 + 1, 2**64 - 1, 2**64, 2**64 + 1, 10**30)
 _WRAPPING: Final = (
     [2**32, 2**32], [1, 2**62], [1, 2**62 + 1], [2**31, 2**33], [2**33, 2**31], [4, 2**62],
@@ -50,38 +52,32 @@ def _dims(one: dict[str, Any]) -> list[Any]:
     return list(shape) if isinstance(shape, list) and shape else [1, 1]
 
 
+def _with_a_dim(draft: Draft, rng: Random, sizes: Sequence[int]) -> dict[str, Any] | None:
+    """Give one dimension of some input another size."""
+    one = some_input(draft, rng)
+    if one is not None:
+        shape, size = _dims(one), rng.choice(sizes)
+        shape[rng.randrange(len(shape))] = size
+        one["shape"] = shape
+    return one
+
+
 def negative(draft: Draft, rng: Random) -> Done | None:
     """A dimension below zero."""
-    one = some_input(draft, rng)
-    if one is None:
-        return None
-    shape = _dims(one)
-    bad = rng.choice([-1, -2, -4, -(2**31), -(2**32) + 1, -(2**63), -(2**64) + 1])
-    shape[rng.randrange(len(shape))] = bad
-    one["shape"] = shape
-    return Done("negative dimension", refused=True)
+    one = _with_a_dim(draft, rng, _NEGATIVE)
+    return None if one is None else Done("negative dimension", refused=True)
 
 
 def huge(draft: Draft, rng: Random) -> Done | None:
     """A dimension that no memory holds, with the data of before."""
-    one = some_input(draft, rng)
-    if one is None:
-        return None
-    shape = _dims(one)
-    shape[rng.randrange(len(shape))] = rng.choice(_HUGE)
-    one["shape"] = shape
-    return Done("huge dimension", refused=True)
+    one = _with_a_dim(draft, rng, _HUGE)
+    return None if one is None else Done("huge dimension", refused=True)
 
 
 def past_64_bits(draft: Draft, rng: Random) -> Done | None:
     """A dimension that no 64-bit integer holds."""
-    one = some_input(draft, rng)
-    if one is None:
-        return None
-    shape = _dims(one)
-    shape[rng.randrange(len(shape))] = rng.choice(_PAST)
-    one["shape"] = shape
-    return Done("dimension past 64 bits", refused=True)
+    one = _with_a_dim(draft, rng, _PAST)
+    return None if one is None else Done("dimension past 64 bits", refused=True)
 
 
 def wrapping(draft: Draft, rng: Random) -> Done | None:
