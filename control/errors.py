@@ -168,6 +168,12 @@ class Overloaded(ControlError):
     status, code = 503, "overloaded"
 
 
+class CircuitOpen(ControlError):
+    """This model version has failed too often: it rests, try again after the given time."""
+
+    status, code = 503, "circuit_open"
+
+
 class UpstreamUnavailable(ControlError):
     """Triton, or this model in it, cannot answer now: try again after the given time."""
 

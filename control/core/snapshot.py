@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from control.core.access import Access
 from control.core.contract import Contract
 from control.core.findings import ContractRules
+from control.core.protection import DEFAULT_PROTECTION, NO_OVERRIDE, Override, Protection
 from control.core.versions import UNKNOWN_VERSION
 
 
@@ -18,6 +19,8 @@ class VersionView:
     ``metadata_json`` and ``config_json`` are Triton's own documents, answered as they are.
 
     ``contract`` is what Triton's config says, ``rules`` what the author's contract file adds.
+
+    ``protection`` is what guards it under load and in failure, an operator's ``order`` included.
     """
 
     model: str
@@ -30,6 +33,8 @@ class VersionView:
     config_json: bytes
     contract_json: bytes = b""
     rules: ContractRules | None = None
+    protection: Protection = DEFAULT_PROTECTION
+    order: Override = NO_OVERRIDE
 
 
 @dataclass(frozen=True, slots=True)
