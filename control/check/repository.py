@@ -1,17 +1,19 @@
-"""Checks a whole repository without a server: config, contract, code, weights, golden requests."""
+"""Checks a whole repository without a server: config, contract, code, weights, requests."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from control.check.fallbacks import fallback_complaints, versions_of
 from control.check.golden import golden_faults
 from control.check.model_config import CONFIG, read_config
 from control.check.report import Report
 from control.check.version_folder import version_faults
 from control.contracts.compile import FILE_NAME
 from control.contracts.faults import ContractBroken, Fault
-from control.contracts.folder import read_contract
-from control.core.contract import derive_contract
+from control.contracts.folder import ContractSource, read_contract
+from control.contracts.yaml_tree import parse_yaml
+from control.core.contract import Contract, derive_contract
 from control.triton.repository import inspect_repository
 
 
@@ -42,7 +44,7 @@ def check_model(folder: Path, report: Report) -> None:
         report.add(folder.name, error.faults)
         return
     faults: list[Fault] = []
-    for version in sorted(_versions(folder), key=int):
+    for version in sorted(versions_of(folder), key=int):
         report.count("versions")
         faults += version_faults(folder, version, str(config.get("backend", "")))
         faults += _contract_faults(folder, int(version), config, report)
@@ -62,14 +64,17 @@ def _contract_faults(
         source = read_contract(folder, version, contract)
     except ContractBroken as error:
         return list(error.faults)
-    if source is not None:
-        report.count("contracts")
-    return list(golden_faults(folder, version, contract, source.compiled if source else None))
+    if source is None:
+        return list(golden_faults(folder, version, contract, None))
+    report.count("contracts")
+    faults = list(golden_faults(folder, version, contract, source.compiled))
+    return faults + _fallback_faults(folder, source, contract)
 
 
-def _versions(folder: Path) -> list[str]:
-    return [
-        one.name
-        for one in folder.iterdir()
-        if one.is_dir() and one.name.isascii() and one.name.isdigit()
-    ]
+def _fallback_faults(folder: Path, source: ContractSource, contract: Contract) -> list[Fault]:
+    steps = source.compiled.protection.fallbacks
+    complaints = list(fallback_complaints(steps, folder, contract))
+    if not complaints:
+        return []
+    tree = parse_yaml(source.file.read_bytes(), str(source.file.relative_to(folder)))
+    return [tree.fault(*one) for one in complaints]

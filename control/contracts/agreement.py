@@ -1,17 +1,16 @@
 """Does a contract file agree with the model's config? It may tighten it, and never loosen it."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from control.contracts.document import ContractDocument, DimRange, ParameterRules, TensorRules
-from control.contracts.faults import Key
+from control.contracts.faults import Complaint, Key, unknown_name
+from control.contracts.protection_agreement import protection_disagreements
 from control.core.across_rules import kind_of
 from control.core.contract import ANY_SIZE, Contract, TensorSpec
 from control.core.datatypes import BYTES
 from control.core.number_rules import FLOATS, GREATEST_FLOATS, INTEGER_RANGES
-
-Complaint = tuple[Key, str]
 
 _TEXT_KEYS: Final = (
     "encoding", "min_bytes", "max_bytes", "min_chars", "max_chars", "pattern", "tokens",
@@ -28,6 +27,7 @@ def disagreements(document: ContractDocument, contract: Contract) -> list[Compla
         *_across(document, contract),
         *_parameters(document),
         *_drift(document, contract),
+        *protection_disagreements(document, contract),
     ]
 
 
@@ -48,7 +48,7 @@ def _sides(document: ContractDocument, contract: Contract) -> Iterator[Complaint
             key: Key = (side, name)
             spec = specs.get(name)
             if spec is None:
-                yield key, _unknown(f"{side[:-1]} of the model", specs)
+                yield key, unknown_name(f"{side[:-1]} of the model", specs)
                 continue
             for place, message in (*_shape(one, spec), *_elements(one, spec)):
                 yield (*key, *place), message
@@ -123,7 +123,7 @@ def _across(document: ContractDocument, contract: Contract) -> Iterator[Complain
         for place, name in enumerate(group):
             where = (*key, "same_length", number, place)
             if name not in contract.inputs:
-                yield where, _unknown("input of the model", contract.inputs)
+                yield where, unknown_name("input of the model", contract.inputs)
             elif not contract.inputs[name].dims:
                 yield where, "has no dimension after the batch"
     for number, total in enumerate(across.total_tokens):
@@ -138,7 +138,7 @@ def _need_tokens(document: ContractDocument, names: list[str], key: Key) -> Iter
     counted = {name: one for name, one in document.inputs.items() if one.tokens is not None}
     for place, name in enumerate(names):
         if name not in counted:
-            yield (*key, place), _unknown("input with 'tokens'", counted)
+            yield (*key, place), unknown_name("input with 'tokens'", counted)
 
 
 def _new_tokens(
@@ -149,7 +149,7 @@ def _new_tokens(
     if place == "inputs":
         numbers = {one for one, spec in contract.inputs.items() if spec.datatype != BYTES}
         if name not in numbers:
-            yield where, _unknown("numeric input of the model", dict.fromkeys(numbers))
+            yield where, unknown_name("numeric input of the model", dict.fromkeys(numbers))
     elif place != "parameters" or not name:
         yield where, f"must be parameters.NAME or inputs.NAME, got '{source}'"
     elif (
@@ -157,7 +157,7 @@ def _new_tokens(
         and name not in document.parameters
         and document.other_parameters != "allow"
     ):
-        yield where, _unknown("parameter of this contract", document.parameters)
+        yield where, unknown_name("parameter of this contract", document.parameters)
 
 
 def _parameters(document: ContractDocument) -> Iterator[Complaint]:
@@ -184,13 +184,8 @@ def _parameter_values(name: str, rules: ParameterRules) -> Iterator[Complaint]:
 def _drift(document: ContractDocument, contract: Contract) -> Iterator[Complaint]:
     for name, features in document.drift.inputs.items():
         if name not in contract.inputs:
-            yield ("drift", "inputs", name), _unknown("input of the model", contract.inputs)
+            yield ("drift", "inputs", name), unknown_name("input of the model", contract.inputs)
         for feature, deciles in features.items():
             if any(a > b for a, b in itertools.pairwise(deciles)):
                 where = ("drift", "inputs", name, feature)
                 yield where, "must rise from the least to the greatest"
-
-
-def _unknown(what: str, known: Mapping[str, object]) -> str:
-    names = ", ".join(sorted(known))
-    return f"no such {what}; there {'is' if len(known) == 1 else 'are'}: {names or 'none'}"

@@ -13,6 +13,7 @@ from control.contracts.document import (
 )
 from control.contracts.engines import JsonSchema, Pattern, TokenCounter
 from control.contracts.faults import ContractBroken, Fault, Key, dotted
+from control.contracts.protection import compile_protection, static_breaches
 from control.contracts.tensor_rules import CompiledTensor
 from control.contracts.text_rules import TextRules, TokenLimit
 from control.core.across_rules import ParameterRule, TokenSum
@@ -76,12 +77,15 @@ class _Compiler:
             document.other_parameters is None and listed is not None
         )
         generate = document.generate
+        outputs = dict(self._tensors("outputs", document.outputs, contract.outputs))
+        protection = compile_protection(document, contract)
+        self._faults += [self._fault_at(*one) for one in static_breaches(protection, outputs)]
         compiled = CompiledContract(
             revision=revision,
             enforced=document.mode == "enforce",
             batched=bool(contract.max_batch_size),
             inputs=dict(self._tensors("inputs", document.inputs, contract.inputs)),
-            outputs=dict(self._tensors("outputs", document.outputs, contract.outputs)),
+            outputs=outputs,
             request_bytes=document.limits.request_bytes,
             batch=document.limits.batch,
             parameters=tuple(_parameter(n, one) for n, one in (parameters or {}).items()),
@@ -96,6 +100,7 @@ class _Compiler:
             else None,
             is_plain=_is_plain(document) and not rejects,
             drift=_envelope(document),
+            protection=protection,
         )
         if self._faults:
             raise ContractBroken(self._faults)

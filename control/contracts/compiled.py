@@ -21,6 +21,7 @@ from control.core.drift import NO_ENVELOPE, Envelope
 from control.core.elements import as_array
 from control.core.findings import Effort, Findings
 from control.core.number_rules import NumberRules
+from control.core.protection import DEFAULT_PROTECTION, Protection
 from control.core.tensors import (
     AnswerTensor,
     Buffer,
@@ -57,7 +58,10 @@ class ContextRule:
 
 @dataclass(frozen=True, slots=True)
 class CompiledContract:
-    """Satisfies ``core.findings.ContractRules``. Immutable, and shared by all threads."""
+    """Satisfies ``core.findings.ContractRules``. Immutable, and shared by all threads.
+
+    ``protection`` holds whether or not the rules are ``enforced``.
+    """
 
     revision: str
     enforced: bool
@@ -74,6 +78,7 @@ class CompiledContract:
     generate: JsonSchema | None = None
     is_plain: bool = True
     drift: Envelope = NO_ENVELOPE
+    protection: Protection = DEFAULT_PROTECTION
 
     def check_request(self, request: InferRequest, body_bytes: int) -> Findings:
         """Check everything that the contract says of requests; cuts texts it is told to cut."""

@@ -5,33 +5,15 @@ A contract says less than this file allows, never more: unknown keys are faults.
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StrictBool, StrictStr, model_validator
 
-#: Whole numbers beyond 64 bits become floats: no datatype, and no JSON of a client, holds more.
-_Whole = Annotated[StrictInt, Field(ge=-(2**63), le=2**64 - 1)]
-Number = _Whole | Annotated[StrictFloat, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=2**40, strict=True)]
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-Scalar = StrictBool | Number | StrictStr
+from control.contracts.fallback_document import FallbackStep
+from control.contracts.limits_document import Limits
+from control.contracts.parts import Count, Name, Number, Part, Scalar
+from control.contracts.protection_document import BreakerRules, CacheRules, RetryRules
 
 #: Ten bins of equal share, from the least value to the greatest.
 _DECILES: Final = 11
-
-
-class Part(BaseModel):
-    """A mapping whose keys are all known."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class _Range(Part):
@@ -156,21 +138,14 @@ class Context(Part):
 class AcrossRules(Part):
     """Rules over several inputs."""
 
-    same_length: list[Annotated[list[Name], Field(min_length=2, max_length=64)]] = []
+    same_length: list[Annotated[list[Name], Field(min_length=2, max_length=64)]] = Field(
+        default_factory=list
+    )
     """Groups of inputs whose first dimension after the batch must be the same."""
-    total_tokens: list[TotalTokens] = []
+    total_tokens: list[TotalTokens] = Field(default_factory=list)
     """Limits on sums of tokens."""
     context: Context | None = None
     """Prompt and answer within the model's context."""
-
-
-class Limits(Part):
-    """Limits on a whole request."""
-
-    request_bytes: Annotated[int, Field(ge=1, le=2**40, strict=True)] | None = None
-    """Largest request body, bytes, as received."""
-    batch: Annotated[int, Field(ge=1, le=2**31, strict=True)] | None = None
-    """Largest batch of one request."""
 
 
 class GenerateRules(Part):
@@ -187,7 +162,7 @@ Deciles = Annotated[list[_Decile], Field(min_length=_DECILES, max_length=_DECILE
 class Drift(Part):
     """How the inputs were distributed when the contract was learned."""
 
-    inputs: dict[Name, dict[Name, Deciles]] = {}
+    inputs: dict[Name, dict[Name, Deciles]] = Field(default_factory=dict)
     """For each input and feature: least value, nine deciles, greatest value."""
 
 
@@ -197,10 +172,10 @@ class ContractDocument(Part):
     mode: Literal["enforce", "observe"] = "enforce"
     """Refuse what breaks the contract, or only count and log it."""
     limits: Limits = Limits()
-    """Limits on a whole request."""
-    inputs: dict[Name, TensorRules] = {}
+    """Limits on a request, and on all requests that a version holds at once."""
+    inputs: dict[Name, TensorRules] = Field(default_factory=dict)
     """Rules by input."""
-    outputs: dict[Name, TensorRules] = {}
+    outputs: dict[Name, TensorRules] = Field(default_factory=dict)
     """Rules by output: a wrong answer never reaches the caller."""
     parameters: dict[Name, ParameterRules] | None = None
     """Rules by request parameter."""
@@ -210,5 +185,17 @@ class ContractDocument(Part):
     """Rules over several inputs."""
     generate: GenerateRules | None = None
     """Rules for the ``/generate`` endpoint."""
+    priority: Literal["high", "normal", "low"] = "normal"
+    """Of requests that name none."""
+    breaker: BreakerRules = BreakerRules()
+    """When a failing version is left alone."""
+    retries: RetryRules = RetryRules()
+    """Sending a failed request again."""
+    deterministic: StrictBool = False
+    """The same request always gets the same answer: identical ones may share it."""
+    cache: CacheRules | None = None
+    """Keeps answers; needs ``deterministic``."""
+    fallbacks: list[FallbackStep] = Field(default_factory=list, max_length=16)
+    """Where an answer comes from when the version gives none, in this order."""
     drift: Drift = Drift()
     """Envelope that present traffic is compared with."""

@@ -1,10 +1,12 @@
 """What is wrong in a contract file, and where: file, line, key, and what would be right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 Key = tuple[str | int, ...]
+#: What is wrong at a key; the file's reader knows the line.
+Complaint = tuple[Key, str]
 
 _MAX_FAULTS: Final = 100
 
@@ -47,3 +49,9 @@ def dotted(key: Key) -> str:
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def unknown_name(what: str, known: Mapping[str, object]) -> str:
+    """Say that there is no such thing, and what there is."""
+    names = ", ".join(sorted(known))
+    return f"no such {what}; there {'is' if len(known) == 1 else 'are'}: {names or 'none'}"

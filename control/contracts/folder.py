@@ -16,6 +16,7 @@ from control.contracts.document import ContractDocument
 from control.contracts.engines import TokenCounter
 from control.contracts.faults import ContractBroken, Fault
 from control.contracts.named_files import NamedFiles, digest_of, read_file, token_counter
+from control.contracts.protection_agreement import own_version_steps
 from control.contracts.reading import read_document
 from control.contracts.yaml_tree import MAX_FILE_BYTES, parse_yaml
 from control.core.contract import Contract
@@ -69,7 +70,10 @@ def read_contract(folder: Path, version: int, contract: Contract) -> ContractSou
     reader = NamedFiles(folder, version, tree)
     document = reader.with_schemas(document)
     tokenizers = reader.tokenizers(document)
-    reader.faults += [tree.fault(*one) for one in disagreements(document, contract)]
+    complaints = disagreements(document, contract)
+    if file.parent != folder:
+        complaints += own_version_steps(document, version)
+    reader.faults += [tree.fault(*one) for one in complaints]
     resolved = ResolvedContract(
         document=document.model_dump(mode="json", exclude_unset=True),
         tokenizers={name: digest_of(file) for name, file in tokenizers.items()},

@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from control.contracts.document import ContractDocument, Part
+from control.contracts.document import ContractDocument
 from control.contracts.faults import ContractBroken, Fault, Key
+from control.contracts.parts import Part
 from control.contracts.yaml_tree import YamlTree
 
 _MAX_SHOWN: Final = 80

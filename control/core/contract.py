@@ -29,7 +29,10 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All inputs and outputs of one model version; ``max_batch_size`` 0 means no batch."""
+    """All inputs and outputs of one model version; ``max_batch_size`` 0 means no batch.
+
+    A ``stateful`` model keeps something of a request for the next of the same sequence.
+    """
 
     model: str
     max_batch_size: int
@@ -37,6 +40,7 @@ class Contract:
     outputs: Mapping[str, TensorSpec]
     required: frozenset[str]
     decoupled: bool = False
+    stateful: bool = False
 
 
 def derive_contract(config: Mapping[str, object]) -> Contract:
@@ -51,6 +55,7 @@ def derive_contract(config: Mapping[str, object]) -> Contract:
         outputs=outputs,
         required=frozenset(name for name, spec in inputs.items() if not spec.optional),
         decoupled=bool(policy.get("decoupled")) if isinstance(policy, Mapping) else False,
+        stateful=config.get("sequence_batching") is not None,
     )
 
 

@@ -256,7 +256,7 @@ def _kind_of_option(one: Any) -> str:
 
 def _range(one: Any) -> str:
     options = _options(one)
-    if any(option.get("type") == "number" for option in options):
+    if any(option.get("type") == "number" and "minimum" not in option for option in options):
         return "finite"
     return "".join(
         f"{option[least]}..{_number(option[most])}{_UNITS[least]}"
@@ -266,13 +266,16 @@ def _range(one: Any) -> str:
     )
 
 
-def _number(number: int) -> str:
-    exponent = number.bit_length() - 1
-    return f"2^{exponent}" if number >= 2**20 and number == 2**exponent else f"{number}"
+def _number(number: float) -> str:
+    exponent = int(number).bit_length() - 1
+    is_power = number >= 2**20 and number == 2**exponent
+    return f"2^{exponent}" if is_power else f"{number:.15g}"
 
 
 def _default(one: Any) -> str:
     default = one.get("default")
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)
     return "none" if default in (None, []) or isinstance(default, dict) else _shown(default)
 
 

@@ -55,7 +55,14 @@ DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "mode": st.sampled_from(["enforce", "observe"]),
-        "limits": st.fixed_dictionaries({}, optional={"batch": st.integers(1, 3)}),
+        "limits": st.fixed_dictionaries(
+            {},
+            optional={
+                "batch": st.integers(1, 3),
+                "deadline_ms": st.sampled_from([10, 0.5 + 2**20]),
+                "concurrency": st.sampled_from([5, {"max": 1}, {"min": 2000}, {}]),
+            },
+        ),
         "inputs": st.fixed_dictionaries({}, optional={"TEXT": TEXT_RULES, "X": NUMBER_RULES}),
         "outputs": st.fixed_dictionaries({}, optional={"Y": NUMBER_RULES}),
         "parameters": st.sampled_from(
@@ -63,6 +70,14 @@ DOCUMENTS = st.fixed_dictionaries(
         ),
         "other_parameters": st.sampled_from(["allow", "reject"]),
         "rules": st.sampled_from([{}, {"same_length": [["X", "N"]]}]),
+        "breaker": st.sampled_from([{}, {"sliding_window_size": 9}, {"sliding_window_size": 30}]),
+        "retries": st.sampled_from([{}, {"num_retries": 0}, {"per_try_timeout_ms": 5}]),
+        "fallbacks": st.sampled_from(
+            [
+                [{"version": 2}],
+                [{"model": {"name": "other", "inputs": {"A": "X"}}}],
+            ]
+        ),
         "generate": st.sampled_from([{"json_schema": {"required": ["a"]}}, {"json_schema": False}]),
     },
 )
@@ -93,6 +108,7 @@ def verdicts(rules: CompiledContract, request: InferRequest) -> tuple[object, ..
     return (
         rules.revision,
         rules.enforced,
+        rules.protection,
         rules.check_request(copied, 5),
         [bytes(one.data) for one in inputs],
         rules.check_answer(answer),
@@ -115,6 +131,14 @@ def test_a_revived_contract_says_the_same(tmp_path_factory, document, requests):
     revived = revive(sent, contract_of(), store.counters(sent))
     for request in requests:
         assert verdicts(revived, request) == verdicts(source.compiled, request)
+
+
+def test_a_static_answer_is_the_same_to_the_bit(tmp_path):
+    """Numbers, texts and shapes come through the way to another process."""
+    step = {"static": {"Y": [0.1, 2**63, -1e-30], "LABEL": "é"}}
+    source = source_of(tmp_path, {"fallbacks": [step]})
+    sent = msgspec.json.decode(msgspec.json.encode(source.resolved), type=ResolvedContract)
+    assert revive(sent, contract_of(), {}).protection == source.compiled.protection
 
 
 def test_a_contract_that_no_longer_fits_is_refused(tmp_path):

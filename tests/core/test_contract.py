@@ -231,6 +231,7 @@ def test_a_contract_is_derived_from_tritons_own_config() -> None:
         ],
         "output": [{"name": "O", "data_type": "TYPE_BF16", "label_filename": "l.txt"}],
         "model_transaction_policy": {"decoupled": True},
+        "sequence_batching": {},
     }
     assert derive_contract(config) == Contract(
         model="m",
@@ -242,6 +243,7 @@ def test_a_contract_is_derived_from_tritons_own_config() -> None:
         outputs={"O": TensorSpec("O", "BF16", (), labelled=True)},
         required=frozenset({"A"}),
         decoupled=True,
+        stateful=True,
     )
 
 

@@ -13,6 +13,15 @@ from tests.e2e.contracts.document_keys import document_keys, keys_in
 from tests.model_repository.golden_requests import REPOSITORY, config, versions
 
 MODELS = sorted({model for model, _ in versions()})
+MEMORY = (
+    "bytes_per_request",
+    "bytes_per_row",
+    "bytes_per_input_byte",
+    "bytes_per_token",
+    "budget_bytes",
+    "headroom_percent",
+    "device",
+)
 #: What only another file can show.
 NOT_SHOWN = {
     "mode": "enforce is the default",
@@ -22,6 +31,16 @@ NOT_SHOWN = {
     "outputs.tokens.tokenizer": "inputs only",
     "outputs.tokens.max": "inputs only",
     "outputs.tokens.on_excess": "inputs only",
+    **{f"limits.memory.{key}": "measured where it runs: seawall profile" for key in MEMORY},
+    "limits.queue.target_delay_ms": "half of a request's time suits all of these",
+    "limits.queue.interval_ms": "goes with target_delay_ms",
+    "breaker.max_wait_duration_in_half_open_state_ms": "longer than any call here",
+    "retries.per_try_timeout_ms": "with one instance a second try waits behind the first",
+    "retries.hedge_on_per_try_timeout": "goes with per_try_timeout_ms",
+    "retries.budget_percent": "nothing here retries more than others",
+    "retries.min_retry_concurrency": "goes with budget_percent",
+    "cache.per_tenant": "for who may not learn from an answer's time what others ask",
+    "fallbacks.model.version": "the newest one will do",
 }
 
 

@@ -3,9 +3,24 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args, get_origin
 
-from control.contracts.document import ContractDocument, Part
+from control.contracts.document import ContractDocument
+from control.contracts.parts import Part
 
 _ANY_NAME: Final = "*"
+
+#: Where the keys stand that refuse no request for what is in it, but guard the version.
+_PROTECTION: Final = (
+    "limits.deadline_ms",
+    "limits.concurrency",
+    "limits.queue",
+    "limits.memory",
+    "priority",
+    "breaker",
+    "retries",
+    "deterministic",
+    "cache",
+    "fallbacks",
+)
 
 
 def document_keys() -> set[str]:
@@ -13,9 +28,18 @@ def document_keys() -> set[str]:
     return {_dotted(path) for path in _paths(ContractDocument)}
 
 
+def protection_keys() -> set[str]:
+    """The keys about load and failure."""
+    return {one for one in document_keys() if f"{one}.".startswith(_under(_PROTECTION))}
+
+
 def keys_in(document: Mapping[str, Any]) -> set[str]:
     """The keys that one contract file uses."""
     return {_dotted(path) for path in _paths(ContractDocument) if _is_used(document, path)}
+
+
+def _under(places: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{place}." for place in places)
 
 
 def _dotted(path: tuple[str, ...]) -> str:

@@ -3,11 +3,12 @@
 from itertools import chain
 
 from tests.e2e.contracts import broken_table, output_table, rule_table
-from tests.e2e.contracts.document_keys import document_keys
+from tests.e2e.contracts.document_keys import document_keys, protection_keys
 
 ELSEWHERE = {
     "mode": "every rule is tried in both modes",
     "drift.inputs": "compares, and refuses nothing",
+    **dict.fromkeys(protection_keys(), "refuses no request for what is in it"),
 }
 
 
