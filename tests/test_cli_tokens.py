@@ -92,7 +92,7 @@ def test_tokens_are_listed_and_revoked(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scope", "write"], "allowed are infer:<model>, infer:*, read, admin"),
+        (["--scope", "write"], "allowed are infer:<model>, infer:*, priority:high, read, admin"),
         (["--scope", "read", "--expires", "soon"], "write 90s, 15m, 12h, 30d or 8w"),
         (["--scope", "read", "--expires", "9999w"], "expires_in_seconds: "),
         (["--scope", "read", "--concurrent", "0"], "quota.concurrent: "),

@@ -1,32 +1,118 @@
-"""The options that say how much may be used, for tokens and tenants alike."""
+"""``seawall limits``: what limits the requests to a model."""
 
 from typing import Annotated, Any, Final
 
 import typer
 
-NAMES: Final = ("requests_per_second", "tokens_per_minute", "bytes_per_minute", "concurrent")
+from control.cli.admin_client import AdminClient
+from control.cli.model_options import (
+    Model,
+    Reason,
+    Version,
+    gateways_of,
+    in_words,
+    model_path,
+    one_line,
+)
+from control.cli.settings import ConfigFile, JsonOutput, read_settings
+from control.cli.terminal import err, fail, print_json, print_table
 
-RequestsPerSecond = Annotated[
-    int | None, typer.Option("--requests-per-second", help="Requests per second.")
+limits_app = typer.Typer(no_args_is_help=True, help="Show and order limits of models.")
+
+_NAMES: Final = ("concurrency", "max_concurrency", "max_queue_size", "deadline_ms")
+_COLUMNS: Final = (
+    "version", "contract", "ordered", "gateway", "limit", "in flight", "queued", "shed", "rtt ms",
+    "memory",
+)  # fmt: skip
+
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", help="Requests in flight: a fixed limit.")
 ]
-TokensPerMinute = Annotated[
-    int | None, typer.Option("--tokens-per-minute", help="The model's own tokens per minute.")
+MaxConcurrency = Annotated[
+    int | None,
+    typer.Option("--max-concurrency", help="The greatest limit of requests that may be found."),
 ]
-BytesPerMinute = Annotated[
-    int | None, typer.Option("--bytes-per-minute", help="Bytes of request bodies per minute.")
+MaxQueueSize = Annotated[
+    int | None, typer.Option("--max-queue-size", help="Requests that wait; 0 lets none wait.")
 ]
-Concurrent = Annotated[int | None, typer.Option("--concurrent", help="Requests in flight at once.")]
+DeadlineMs = Annotated[
+    int | None, typer.Option("--deadline-ms", help="Of requests that name no deadline.")
+]
 
 
-def quota_body(*limits: int | None) -> dict[str, int | None]:
-    """Make the document of a quota from the limits, in the order of ``NAMES``."""
-    return dict(zip(NAMES, limits, strict=True))
+@limits_app.command("show")
+def show_limits(model: Model, config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
+    """Show each version's limits: by contract, by order, and in each gateway at this moment."""
+    client = AdminClient(read_settings(config))
+    document = client.get(model_path(model, "limits"))
+    if as_json:
+        print_json(document)
+        return
+    try:
+        rows = [
+            [
+                version["version"],
+                one_line(version["contract"]),
+                describe_limits(version["in_force"]),
+                *(one.get(key) for key in ("gateway", "limit", "in_flight", "queued")),
+                _describe_shed(one.get("shed")),
+                one.get("rtt_ms"),
+                _describe_memory(one.get("memory")),
+            ]
+            for version in document["versions"]
+            for one in gateways_of(version)
+        ]
+    except (KeyError, TypeError, AttributeError):
+        fail(client.not_ours())
+    print_table(_COLUMNS, rows)
 
 
-def describe_quota(quota: Any) -> str:  # noqa: ANN401 - a JSON document
-    """Put a quota's limits into words."""
-    given = quota or {}
-    limits = [
-        f"{given[name]} {name.replace('_', ' ')}" for name in NAMES if given.get(name) is not None
+@limits_app.command("set")
+def set_limits(  # noqa: PLR0913, PLR0917 - one for each option
+    model: Model,
+    version: Version = None,
+    concurrency: Concurrency = None,
+    max_concurrency: MaxConcurrency = None,
+    max_queue_size: MaxQueueSize = None,
+    deadline_ms: DeadlineMs = None,
+    reason: Reason = "",
+    config: ConfigFile = None,
+) -> None:
+    """Order limits in the place of the contract's, whole: one not given here is not ordered."""
+    values = (concurrency, max_concurrency, max_queue_size, deadline_ms)
+    if all(one is None for one in values):
+        fail("no limit is given; to take all of them back use `seawall limits unset`")
+    body = {**dict(zip(_NAMES, values, strict=True)), "version": version, "reason": reason}
+    AdminClient(read_settings(config)).put(model_path(model, "limits"), body)
+    err.print(f"{in_words(model, version)}: {describe_limits(body)}", soft_wrap=True)
+
+
+@limits_app.command("unset")
+def unset_limits(
+    model: Model, version: Version = None, reason: Reason = "", config: ConfigFile = None
+) -> None:
+    """Take ordered limits back: the contract's hold again."""
+    path = model_path(model, "limits", version=version, reason=reason)
+    AdminClient(read_settings(config)).delete(path)
+    err.print(f"{in_words(model, version)}: no limits are ordered any longer", soft_wrap=True)
+
+
+def describe_limits(limits: Any) -> str:  # noqa: ANN401 - a JSON document
+    """Put ordered limits into words."""
+    given = [
+        f"{name.replace('_', ' ')} {limits[name]}" for name in _NAMES if limits[name] is not None
     ]
-    return ", ".join(limits) or "no limit"
+    return ", ".join(given)
+
+
+def _describe_shed(shed: Any) -> str | None:  # noqa: ANN401 - a JSON document
+    if not shed:
+        return None
+    return ", ".join(f"{count} {reason}" for reason, count in shed.items() if count)
+
+
+def _describe_memory(memory: Any) -> str | None:  # noqa: ANN401 - a JSON document
+    if memory is None:
+        return None
+    budget = memory["budget_bytes"]
+    return f"{memory['reserved_bytes']} of {'any' if budget is None else budget} bytes"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from control.cli.admin_client import AdminClient
-from control.cli.limits import (
+from control.cli.quota_options import (
     BytesPerMinute,
     Concurrent,
     RequestsPerSecond,

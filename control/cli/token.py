@@ -7,7 +7,7 @@ import typer
 
 from control.cli.admin_client import AdminClient
 from control.cli.durations import parse_duration
-from control.cli.limits import (
+from control.cli.quota_options import (
     BytesPerMinute,
     Concurrent,
     RequestsPerSecond,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from control.controller.access_source import AccessSource
 from control.controller.contract_book import ContractBook, ContractState
+from control.controller.directive_source import DirectiveSource
 from control.controller.triton_reader import TritonReader
+from control.core.orders import Directives
 from control.link.messages import SnapshotMessage, VersionMessage
 from control.link.publisher import SnapshotPublisher
 from control.observability.logs import get_logger
@@ -42,7 +43,7 @@ class ControllerLoop:
         self,
         reader: TritonReader,
         book: ContractBook,
-        access: AccessSource,
+        directives: DirectiveSource,
         publisher: SnapshotPublisher,
         state: ControllerState,
         interval_s: float = _INTERVAL_S,
@@ -50,7 +51,7 @@ class ControllerLoop:
         """Publish by ``publisher`` what the first three find; show it in ``state``."""
         self._reader = reader
         self._book = book
-        self._access = access
+        self._directives = directives
         self._publisher = publisher
         self._state = state
         self._interval_s = interval_s
@@ -58,21 +59,21 @@ class ControllerLoop:
         self._last = SnapshotMessage(0, b"", [])
 
     async def run(self) -> None:
-        """Tick for ever; changed access goes out between ticks, whatever Triton does."""
+        """Tick for ever; changed directives go out between ticks, whatever Triton does."""
         async with asyncio.TaskGroup() as both:
             both.create_task(self._tick_for_ever())
-            both.create_task(self._pass_access_on())
+            both.create_task(self._pass_directives_on())
 
     def go_on_from(self, kept: SnapshotMessage) -> None:
-        """Publish what an earlier controller of this run has left, with the access of now."""
+        """Publish what an earlier controller of this run has left, with the directives of now."""
         self._last = kept
-        self._publish(msgspec.structs.replace(kept, access=self._access.current()))
+        self._publish(_directed(kept, self._directives.current()))
 
-    async def _pass_access_on(self) -> None:
+    async def _pass_directives_on(self) -> None:
         while True:
-            access = await self._access.next()
-            message = msgspec.structs.replace(self._last, access=access)
-            # Without a revision nobody has seen a snapshot yet: the first one brings the access.
+            directives = await self._directives.next()
+            message = _directed(self._last, directives)
+            # Without a revision nobody has seen a snapshot yet: the first one brings them.
             if self._last.revision and message != self._last:
                 self._publish(message)
             # Whoever waits for the change goes on when it holds. A gateway that is stuck serves
@@ -95,11 +96,9 @@ class ControllerLoop:
             return  # gateways wait for the first snapshot rather than believe in no models
         versions = [await self._with_contract(one) for one in self._triton.versions]
         message = msgspec.structs.replace(
-            self._triton,
-            revision=self._last.revision,
-            versions=versions,
-            access=self._access.current(),
+            self._triton, revision=self._last.revision, versions=versions
         )
+        message = _directed(message, self._directives.current())
         self._state.contracts = self._book.states
         if message != self._last:
             self._publish(message)
@@ -128,3 +127,8 @@ class ControllerLoop:
         self._publisher.publish(self._last)
         ready = [f"{one.model}/{one.version}" for one in message.versions if one.ready]
         _log.info("snapshot_published", revision=revision, ready=ready)
+
+
+def _directed(message: SnapshotMessage, directives: Directives) -> SnapshotMessage:
+    """Give the message with what operators lay down."""
+    return msgspec.structs.replace(message, access=directives.access, orders=directives.orders)

@@ -3,16 +3,18 @@
 import argparse
 import asyncio
 import signal
+from collections.abc import Callable
 
 import msgspec
 import uvloop
 
 from control.child import ChildSetup, load_child_setup
 from control.contracts.artifacts import ArtifactStore
-from control.controller.access_source import AccessSource
 from control.controller.admin.app import AdminParts, create_admin_app
 from control.controller.admin.gate import AdminGate
 from control.controller.contract_book import ContractBook
+from control.controller.directive_source import DirectiveSource
+from control.controller.guards import GuardWatch
 from control.controller.learning import LearnedTraffic
 from control.controller.loop import ControllerLoop, ControllerState
 from control.controller.triton_reader import TritonReader
@@ -22,6 +24,7 @@ from control.http.server import HttpServer
 from control.http.wsgi import WsgiLane
 from control.identity.jwks_file import JwksFile
 from control.identity.jwt_tokens import jwt_rules
+from control.link.events import GuardReport, Report
 from control.link.messages import SnapshotMessage, decode_message
 from control.link.publisher import SnapshotPublisher
 from control.observability.logs import configure_logs, get_logger
@@ -54,23 +57,24 @@ async def _serve(setup: ChildSetup) -> None:
     identity = setup.settings.identity
     if identity.jwks_file is not None and not identity.jwt_audience:
         _log.warning("jwt_audience_not_set", effect="JWTs for other services are accepted too")
-    access = AccessSource(store, JwksFile(identity.jwks_file), setup.operator)
+    directives = DirectiveSource(store, JwksFile(identity.jwks_file), setup.operator)
     gate = AdminGate(jwt_rules(identity))
-    access.on_change(gate.learn)
-    await access.load()
-    learned = LearnedTraffic()
+    directives.on_change(gate.learn)
+    await directives.load()
+    learned, guards = LearnedTraffic(), GuardWatch()
     publisher = SnapshotPublisher(
-        setup.paths.link_socket, setup.paths.kept_snapshot, hear=learned.hear
+        setup.paths.link_socket, setup.paths.kept_snapshot, hear=_listener(learned, guards)
     )
     await publisher.start()
     repository = setup.settings.triton.repository
     book = ContractBook(repository, ArtifactStore(setup.paths.artifacts), store.contracts)
-    loop = ControllerLoop(_reader(setup), book, access, publisher, state)
+    loop = ControllerLoop(_reader(setup), book, directives, publisher, state)
     kept = _kept_snapshot(setup.paths)
     if kept is not None:
         loop.go_on_from(kept)
     ticking = asyncio.create_task(loop.run())
-    app = create_admin_app(AdminParts(state, store, access, gate, learned, repository))
+    parts = AdminParts(state, store, directives, gate, learned, repository, guards)
+    app = create_admin_app(parts)
     lane = WsgiLane(app, threads=_ADMIN_THREADS)
     server = HttpServer(lane.handle, HttpLimits(max_body_bytes=_ADMIN_BODY_BYTES))
     await server.listen(setup.socket("admin"))
@@ -83,6 +87,18 @@ async def _serve(setup: ChildSetup) -> None:
         ticking.result()  # a loop that failed ends the process: the launcher starts a new one
     ticking.cancel()
     await server.drain(1.0)
+
+
+def _listener(learned: LearnedTraffic, guards: GuardWatch) -> Callable[[Report], None]:
+    """Make what gives each report of a gateway to the one that it is for."""
+
+    def hear(report: Report) -> None:
+        if isinstance(report, GuardReport):
+            guards.hear(report)
+        else:
+            learned.hear(report)
+
+    return hear
 
 
 def _open_state(setup: ChildSetup) -> StateStore:

@@ -7,8 +7,11 @@ import msgspec
 from control.contracts.artifacts import ArtifactMissing, ArtifactStore
 from control.contracts.faults import ContractBroken
 from control.contracts.folder import ResolvedContract, revive
+from control.contracts.protection import default_protection
 from control.core.contract import Contract, derive_contract
 from control.core.findings import ContractRules
+from control.core.orders import order_for
+from control.core.protection import Override, Protection, overridden
 from control.core.snapshot import ModelView, Snapshot, VersionView
 from control.link.messages import SnapshotMessage, VersionMessage, decode_message
 from control.observability.logs import get_logger
@@ -21,6 +24,7 @@ _Documents = tuple[bytes, bytes]
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     contract: Contract
+    protection: Protection
     rules: ContractRules | None = None
     fault: str = ""
 
@@ -51,7 +55,8 @@ class SnapshotDecoder:
             if compiled is None or compiled.fault:
                 compiled = self._compile(one)
             known[documents] = compiled
-            models.setdefault(one.model, {})[one.version] = _view(one, compiled)
+            order = order_for(message.orders, one.model, one.version)
+            models.setdefault(one.model, {})[one.version] = _view(one, compiled, order)
         self._known = known
         return Snapshot(
             revision=message.revision,
@@ -62,19 +67,19 @@ class SnapshotDecoder:
 
     def _compile(self, one: VersionMessage) -> _Compiled:
         contract = derive_contract(msgspec.json.decode(one.config_json, type=dict[str, object]))
+        unsaid = default_protection(contract)
         if not one.contract_json:
-            return _Compiled(contract)
+            return _Compiled(contract, unsaid)
         try:
             resolved = msgspec.json.decode(one.contract_json, type=ResolvedContract)
-            return _Compiled(
-                contract, revive(resolved, contract, self._artifacts.counters(resolved))
-            )
+            rules = revive(resolved, contract, self._artifacts.counters(resolved))
         except (ContractBroken, ArtifactMissing, msgspec.MsgspecError) as error:
             _log.error("contract_unusable", model=one.model, version=one.version, fault=str(error))
-            return _Compiled(contract, fault=f"its contract cannot be used: {error}")
+            return _Compiled(contract, unsaid, fault=f"its contract cannot be used: {error}")
+        return _Compiled(contract, rules.protection, rules)
 
 
-def _view(one: VersionMessage, compiled: _Compiled) -> VersionView:
+def _view(one: VersionMessage, compiled: _Compiled, order: Override) -> VersionView:
     """Make the view; a version whose contract cannot be applied takes no requests."""
     return VersionView(
         model=one.model,
@@ -87,4 +92,6 @@ def _view(one: VersionMessage, compiled: _Compiled) -> VersionView:
         config_json=one.config_json,
         contract_json=one.contract_json,
         rules=compiled.rules,
+        protection=overridden(compiled.protection, order),
+        order=order,
     )

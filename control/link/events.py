@@ -20,13 +20,84 @@ class TrafficReport(msgspec.Struct, frozen=True, tag="traffic"):
     traffic: VersionSummary
 
 
+class AdmissionReport(msgspec.Struct, frozen=True):
+    """The concurrency limit of one version in one gateway process, and who is under way.
+
+    ``shed`` counts those who got no place, by reason; ``rtt_ms`` is how long Triton takes for one,
+    ``queue_ms`` how long of that it waits there. None is what is not known.
+    """
+
+    limit: int
+    in_flight: int
+    queued: int
+    shed: dict[str, int]
+    rtt_ms: float | None
+    queue_ms: float | None
+    useful_batch: float | None
+
+
+class BreakerReport(msgspec.Struct, frozen=True):
+    """One version's breaker in one gateway process; rates are None where nothing was counted.
+
+    ``reason`` says why it last changed, ``retry_after_s`` when it will be tried again.
+    """
+
+    state: str
+    failure_rate_percent: float | None
+    slow_call_rate_percent: float | None
+    calls: int
+    retry_after_s: float
+    reason: str
+
+
+class CacheReport(msgspec.Struct, frozen=True):
+    """The answers of one version that one gateway process holds, and how often they served.
+
+    ``shared`` requests got the answer to an identical one that was in flight.
+    """
+
+    entries: int
+    bytes: int
+    hits: int
+    misses: int
+    shared: int
+
+
+class MemoryReport(msgspec.Struct, frozen=True):
+    """What requests to one version may use in one gateway process; None is no bound, or unknown."""
+
+    budget_bytes: int | None
+    reserved_bytes: int
+    used_bytes: int | None
+
+
+class VersionGuards(msgspec.Struct, frozen=True):
+    """All that guards one version in one gateway process; None is what it has not needed yet."""
+
+    model: str
+    version: int
+    admission: AdmissionReport | None = None
+    breaker: BreakerReport | None = None
+    cache: CacheReport | None = None
+    memory: MemoryReport | None = None
+
+
+class GuardReport(msgspec.Struct, frozen=True, tag="guard"):
+    """What guards the versions in one gateway process now; replaces the report before."""
+
+    gateway: str
+    versions: list[VersionGuards]
+
+
 class SnapshotApplied(msgspec.Struct, frozen=True, tag="applied"):
     """One gateway decides by this revision now."""
 
     revision: int
 
 
-Event = TrafficReport | SnapshotApplied
+#: What gateways tell of their own accord.
+Report = TrafficReport | GuardReport
+Event = Report | SnapshotApplied
 
 encode_event: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Event).decode

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from control.core.access import Access
+from control.core.orders import Order
 
 
 class VersionMessage(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class SnapshotMessage(msgspec.Struct, frozen=True):
     server_json: bytes
     versions: list[VersionMessage]
     access: Access = Access()
+    orders: tuple[Order, ...] = ()
 
 
 encode_snapshot: Final = msgspec.msgpack.Encoder().encode

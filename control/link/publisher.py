@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from control.link.events import MAX_EVENT_BYTES, SnapshotApplied, TrafficReport, decode_event
+from control.link.events import MAX_EVENT_BYTES, Report, SnapshotApplied, decode_event
 from control.link.messages import SnapshotMessage, encode_snapshot
 from control.observability.logs import get_logger
 
@@ -18,7 +18,7 @@ _MAX_UNREAD_BYTES: Final = 32 * 1024 * 1024
 _log = get_logger("link")
 
 
-def _ignore(_event: TrafficReport) -> None:
+def _ignore(_event: Report) -> None:
     """Let an event pass unheard."""
 
 
@@ -26,7 +26,7 @@ class SnapshotPublisher:
     """Serves the link's socket; keeps the last snapshot for gateways that start alone."""
 
     def __init__(
-        self, socket_path: Path, kept_at: Path, hear: Callable[[TrafficReport], None] = _ignore
+        self, socket_path: Path, kept_at: Path, hear: Callable[[Report], None] = _ignore
     ) -> None:
         """Serve at ``socket_path`` once ``start`` is called; ``hear`` gets every gateway's reports.
 

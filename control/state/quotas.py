@@ -2,9 +2,19 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from control.core.access import NO_QUOTA, Quota
+from control.state.audit import Act, Change, record
 from control.state.database import our_faults
 from control.state.schema import TENANT_QUOTAS
 
@@ -23,24 +33,31 @@ class QuotaStore:
 
     def load(self, tenant: str) -> Quota | None:
         """Load one tenant's quota; None where it has none."""
-        query = select(TENANT_QUOTAS).where(TENANT_QUOTAS.c.tenant == tenant)
+        query = select(TENANT_QUOTAS).where(_is(tenant))
         with our_faults("answer"), self._engine.begin() as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else quota_of(row)
 
-    def save(self, tenant: str, quota: Quota) -> None:
+    def save(self, tenant: str, quota: Quota, act: Act) -> None:
         """Put this quota in the place of whatever the tenant had."""
         values = columns_of(quota)
-        change = update(TENANT_QUOTAS).where(TENANT_QUOTAS.c.tenant == tenant).values(values)
         with our_faults("take changes"), self._engine.begin() as connection:
-            if not connection.execute(change).rowcount:
+            before = _columns_now(connection, tenant)
+            if before is None:
                 connection.execute(insert(TENANT_QUOTAS).values(tenant=tenant, **values))
+            else:
+                connection.execute(update(TENANT_QUOTAS).where(_is(tenant)).values(values))
+            record(connection, act, Change("quota_set", _target_of(tenant), before, values))
 
-    def remove(self, tenant: str) -> bool:
+    def remove(self, tenant: str, act: Act) -> bool:
         """Remove a tenant's quota; False where it had none."""
-        change = delete(TENANT_QUOTAS).where(TENANT_QUOTAS.c.tenant == tenant)
         with our_faults("take changes"), self._engine.begin() as connection:
-            return bool(connection.execute(change).rowcount)
+            before = _columns_now(connection, tenant)
+            if before is None:
+                return False
+            connection.execute(delete(TENANT_QUOTAS).where(_is(tenant)))
+            record(connection, act, Change("quota_removed", _target_of(tenant), before, None))
+            return True
 
 
 def load_quotas(connection: Connection) -> dict[str, Quota]:
@@ -68,3 +85,17 @@ def quota_of(row: RowMapping | Mapping[str, int | None]) -> Quota:
         concurrent=row["concurrent"],
     )
     return NO_QUOTA if quota == NO_QUOTA else quota
+
+
+def _columns_now(connection: Connection, tenant: str) -> dict[str, int | None] | None:
+    query = select(TENANT_QUOTAS).where(_is(tenant)).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else columns_of(quota_of(row))
+
+
+def _is(tenant: str) -> ColumnElement[bool]:
+    return TENANT_QUOTAS.c.tenant == tenant
+
+
+def _target_of(tenant: str) -> str:
+    return f"tenants/{tenant}"

@@ -9,6 +9,8 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
+    Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -59,4 +61,36 @@ CONTRACTS: Final = Table(
     Column("revision", String(128), nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("stored_at", Double, nullable=False),
+)
+
+#: What operators have ordered of models; version 0 stands for all versions of the model.
+ORDERS: Final = Table(
+    "orders",
+    METADATA,
+    Column("model", String(255), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("concurrency", BigInteger),
+    Column("max_concurrency", BigInteger),
+    Column("max_queue_size", BigInteger),
+    Column("deadline_ms", BigInteger),
+    Column("breaker", String(32), nullable=False),
+    Column("breaker_epoch", BigInteger, nullable=False),
+    Column("cache_epoch", BigInteger, nullable=False),
+)
+
+#: Who has changed what, and why. ``before`` and ``after`` are JSON; rows are never changed.
+AUDIT: Final = Table(
+    "audit",
+    METADATA,
+    # SQLite counts up by itself only what it calls an INTEGER.
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("acted_at", Double, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(320), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("audit_by_target", "target", "id"),
 )

@@ -5,15 +5,18 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from control.core.access import Quota, TokenRecord
+from control.core.access import Access
+from control.core.orders import Directives
+from control.state.audit import AuditStore
 from control.state.contracts import ContractStore
 from control.state.database import open_database, our_faults
+from control.state.orders import OrderStore, load_orders
 from control.state.quotas import QuotaStore, load_quotas
 from control.state.tokens import TokenStore, load_known_tokens
 
 
 class StateStore:
-    """Tokens, quotas and contracts over one database. The controller alone writes to it."""
+    """Everything that is kept, over one database. The controller alone writes to it."""
 
     def __init__(self, engine: Engine) -> None:
         """Use a database that is open and up to date."""
@@ -21,16 +24,19 @@ class StateStore:
         self.tokens = TokenStore(engine)
         self.quotas = QuotaStore(engine)
         self.contracts = ContractStore(engine)
+        self.orders = OrderStore(engine)
+        self.audit = AuditStore(engine)
 
     @classmethod
     def open(cls, url: str, default: Path) -> Self:
         """Open ``url``, or where it is empty SQLite in ``default``; raises StateUnavailable."""
         return cls(open_database(url, default))
 
-    def load_access(self, now_s: float) -> tuple[dict[str, TokenRecord], dict[str, Quota]]:
-        """Load tokens and tenants' quotas as they stand together at ``now_s``."""
+    def load_directives(self, now_s: float) -> Directives:
+        """Load tokens, tenants' quotas and orders as they stand together at ``now_s``."""
         with our_faults("answer"), self._engine.begin() as connection:
-            return load_known_tokens(connection, now_s), load_quotas(connection)
+            access = Access(load_known_tokens(connection, now_s), load_quotas(connection))
+            return Directives(access, load_orders(connection))
 
     def close(self) -> None:
         """Close all connections."""

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from control.core.access import TokenRecord
 from control.errors import StateConflict
+from control.state.audit import Act, Change, record
 from control.state.database import our_faults
 from control.state.quotas import columns_of, quota_of
 from control.state.schema import TOKENS
@@ -44,19 +45,16 @@ class TokenStore:
         self._engine = engine
         self._max_tokens = max_tokens
 
-    def add(self, token: KeptToken) -> None:
+    def add(self, token: KeptToken, act: Act) -> None:
         """Keep a new token; raises StateConflict where there are too many, or one has its id."""
-        record = token.record
+        facts = _facts_of(token)
         row = {
-            "token_id": record.token_id,
-            "digest": record.digest,
-            "name": record.name,
-            "tenant": record.tenant,
-            "scopes": " ".join(sorted(record.scopes)),
+            "token_id": token.record.token_id,
+            "digest": token.record.digest,
             "created_at": token.created_s,
-            "expires_at": record.expires_s,
-            **columns_of(record.quota),
+            **facts,
         }
+        change = Change("token_created", _target_of(token.record.token_id), None, facts)
         count = select(func.count()).select_from(TOKENS).where(TOKENS.c.revoked_at.is_(None))
         with our_faults("take changes"), self._engine.begin() as connection:
             if connection.execute(count).scalar_one() >= self._max_tokens:
@@ -65,8 +63,9 @@ class TokenStore:
             try:
                 connection.execute(insert(TOKENS).values(row))
             except IntegrityError as error:
-                message = f"there is a token '{record.token_id}' already"
+                message = f"there is a token '{token.record.token_id}' already"
                 raise StateConflict(message) from error
+            record(connection, act, change)
 
     def load_all(self) -> list[KeptToken]:
         """Load the tokens that are not revoked, oldest first; expired ones too."""
@@ -81,15 +80,19 @@ class TokenStore:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _token_of(row)
 
-    def revoke(self, token_id: str, now_s: float) -> bool:
+    def revoke(self, token_id: str, act: Act) -> bool:
         """Revoke a token for good; False where there is none, or it was revoked before."""
-        change = (
-            update(TOKENS)
-            .where(TOKENS.c.token_id == token_id, TOKENS.c.revoked_at.is_(None))
-            .values(revoked_at=now_s)
-        )
+        is_it = TOKENS.c.token_id == token_id
+        query = _not_revoked().where(is_it).with_for_update()
+        change = update(TOKENS).where(is_it).values(revoked_at=act.at_s)
         with our_faults("take changes"), self._engine.begin() as connection:
-            return bool(connection.execute(change).rowcount)
+            row = connection.execute(query).mappings().one_or_none()
+            if row is None:
+                return False
+            connection.execute(change)
+            facts = _facts_of(_token_of(row))
+            record(connection, act, Change("token_revoked", _target_of(token_id), facts, None))
+            return True
 
 
 def load_known_tokens(connection: Connection, now_s: float) -> dict[str, TokenRecord]:
@@ -103,8 +106,24 @@ def _not_revoked() -> Select[Any]:
     return select(TOKENS).where(TOKENS.c.revoked_at.is_(None))
 
 
+def _target_of(token_id: str) -> str:
+    return f"tokens/{token_id}"
+
+
+def _facts_of(token: KeptToken) -> dict[str, Any]:
+    """Give what anybody may know of a token, as columns: neither its secret nor the hash of it."""
+    known = token.record
+    return {
+        "name": known.name,
+        "tenant": known.tenant,
+        "scopes": " ".join(sorted(known.scopes)),
+        "expires_at": known.expires_s,
+        **columns_of(known.quota),
+    }
+
+
 def _token_of(row: RowMapping) -> KeptToken:
-    record = TokenRecord(
+    known = TokenRecord(
         token_id=row["token_id"],
         digest=bytes(row["digest"]),
         name=row["name"],
@@ -113,4 +132,4 @@ def _token_of(row: RowMapping) -> KeptToken:
         expires_s=row["expires_at"],
         quota=quota_of(row),
     )
-    return KeptToken(record, row["created_at"])
+    return KeptToken(known, row["created_at"])

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from control.contracts.artifacts import ArtifactStore
-from control.controller.access_source import AccessSource
 from control.controller.contract_book import ContractBook
+from control.controller.directive_source import DirectiveSource
 from control.controller.loop import ControllerLoop, ControllerState
 from control.controller.triton_reader import TritonReader
 from control.core.access import Access, Quota
+from control.core.orders import Directives, Order
+from control.core.protection import Override
 from control.link.messages import SnapshotMessage, VersionMessage
 from control.link.publisher import SnapshotPublisher
 from control.triton.management import TritonAway
@@ -42,21 +44,21 @@ class FakeReader(TritonReader):
         return SnapshotMessage(revision, b"{}", list(self.versions))
 
 
-class FakeAccess(AccessSource):
-    """Gives the access that is set."""
+class FakeDirectives(DirectiveSource):
+    """Gives the directives that are set."""
 
     def __init__(self) -> None:
-        self._access = Access()
+        self._current = Directives()
         self._another = asyncio.Event()
 
-    def set(self, access: Access) -> None:
-        self._access = access
+    def set(self, directives: Directives) -> None:
+        self._current = directives
         self._another.set()
 
-    async def next(self) -> Access:
+    async def next(self) -> Directives:
         await self._another.wait()
         self._another.clear()
-        return self._access
+        return self._current
 
 
 class FakePublisher(SnapshotPublisher):
@@ -99,11 +101,11 @@ class Running:
         self.reader = FakeReader()
         self.publisher = FakePublisher()
         self.state = ControllerState()
-        self.access = FakeAccess()
+        self.directives = FakeDirectives()
         self.kept = FakeLastGood()
         self.book = ContractBook(folder, ArtifactStore(folder / "artifacts"), self.kept)
         self.loop = ControllerLoop(
-            self.reader, self.book, self.access, self.publisher, self.state, interval_s=0.01
+            self.reader, self.book, self.directives, self.publisher, self.state, interval_s=0.01
         )
 
     async def ticks(self, count: int = 2) -> None:
@@ -214,68 +216,73 @@ async def test_documents_are_renewed_now_and_then(running: Running) -> None:
 
 
 ACCESS = Access(tenants={"acme": Quota(concurrent=1)})
+ORDERS = (Order("m", 1, Override(deadline_ms=50)),)
+LAID_DOWN = Directives(ACCESS, ORDERS)
 
 
-async def published_with(running: Running, access: Access) -> SnapshotMessage:
-    """Wait for a snapshot with this access, which must be the last one."""
+async def published_with(running: Running, directives: Directives) -> SnapshotMessage:
+    """Wait for a snapshot with these directives, which must be the last one."""
     sent = running.publisher.published
-    await eventually(lambda: sent and sent[-1].access == access, "the access has gone out")
+    await eventually(
+        lambda: sent and Directives(sent[-1].access, sent[-1].orders) == directives,
+        "the directives have gone out",
+    )
     return sent[-1]
 
 
-async def test_changed_access_goes_out_whatever_triton_does(running: Running) -> None:
+async def test_changed_directives_go_out_whatever_triton_does(running: Running) -> None:
     """A revocation waits neither for the next tick nor for a Triton that does not answer."""
     running.reader.versions = [version(1)]
     await running.ticks()
     running.reader.hangs = True
     await running.ticks(1)
     known = running.publisher.published[-1]
-    running.access.set(ACCESS)
-    last = await published_with(running, ACCESS)
+    running.directives.set(LAID_DOWN)
+    last = await published_with(running, LAID_DOWN)
     assert last.versions == known.versions == [version(1)]
     assert last.revision > known.revision
     assert running.state.revision == last.revision
     running.reader.hangs = False
 
 
-async def test_changed_access_goes_out_while_triton_is_away(running: Running) -> None:
-    """With Triton away, gateways get the new access with the versions that they know."""
+async def test_changed_directives_go_out_while_triton_is_away(running: Running) -> None:
+    """With Triton away, gateways get the new directives with the versions that they know."""
     running.reader.versions = [version(1)]
     await running.ticks()
     running.reader.away = "tritonserver is not running"
     await running.ticks()
-    running.access.set(ACCESS)
-    assert (await published_with(running, ACCESS)).versions == [version(1)]
+    running.directives.set(LAID_DOWN)
+    assert (await published_with(running, LAID_DOWN)).versions == [version(1)]
 
 
-async def test_access_alone_makes_no_first_snapshot(resting: Running) -> None:
+async def test_directives_alone_make_no_first_snapshot(resting: Running) -> None:
     """Before Triton was ever read gateways wait, rather than believe that there are no models."""
     resting.reader.away = "tritonserver is not running"
     async with ticking(resting):
-        resting.access.set(ACCESS)
+        resting.directives.set(LAID_DOWN)
         await resting.ticks()
         assert resting.publisher.published == []
         resting.reader.away = ""
-        await published_with(resting, ACCESS)
+        await published_with(resting, LAID_DOWN)
         assert len(resting.publisher.published) == 1
 
 
-async def test_access_that_stays_is_not_published_again(running: Running) -> None:
-    """Being told of the same access costs the gateways nothing."""
+async def test_directives_that_stay_are_not_published_again(running: Running) -> None:
+    """Being told of the same directives costs the gateways nothing."""
     await running.ticks()
-    running.access.set(Access())
+    running.directives.set(Directives())
     await running.ticks()
     assert len(running.publisher.published) == 1
 
 
 async def test_a_restarted_controller_goes_on_from_the_kept_snapshot(resting: Running) -> None:
-    """While Triton is away, a new controller gives gateways the old versions and new access."""
+    """While Triton is away, a new controller gives gateways the old versions and new directives."""
     resting.reader.away = "tritonserver is not running"
-    resting.access.set(ACCESS)
+    resting.directives.set(LAID_DOWN)
     kept = SnapshotMessage(7, b"{}", [version(1)])
     resting.loop.go_on_from(kept)
     (first,) = resting.publisher.published
-    assert (first.versions, first.access) == ([version(1)], ACCESS)
+    assert (first.versions, first.access, first.orders) == ([version(1)], ACCESS, ORDERS)
     assert first.revision > kept.revision
     async with ticking(resting):
         await resting.ticks()

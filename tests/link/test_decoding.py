@@ -8,6 +8,7 @@ import pytest
 
 from control.contracts.artifacts import ArtifactStore
 from control.contracts.folder import ResolvedContract, read_contract
+from control.core.protection import DEFAULT_PROTECTION, Protection
 from control.core.snapshot import NotReady, Snapshot, VersionView, choose_version
 from control.link.decoding import SnapshotDecoder
 from control.link.messages import SnapshotMessage, VersionMessage, encode_snapshot
@@ -94,6 +95,25 @@ def test_a_version_carries_its_compiled_contract(wire):
     found = view.rules.check_request(request_of(floats("X", [3])), 0)
     assert [one.rule for one in found.violations] == ["max"]
     assert view.contract_json == wire.contract(RANGED)
+
+
+def test_a_version_carries_what_protects_it(wire):
+    """The contract's protection, and the defaults where there is no file or it cannot be used."""
+    protected = wire.contract("mode: observe\nlimits: {deadline_ms: 250}")
+    counted = wire.contract(COUNTED)
+    views = wire.decode(version(protected), version(number=2), version(counted, 3)).models["m"]
+    assert views.versions[1].protection == Protection(deadline_s=0.25)
+    assert views.versions[2].protection == DEFAULT_PROTECTION
+    assert not views.versions[3].ready
+    assert views.versions[3].protection == DEFAULT_PROTECTION
+
+
+def test_a_request_of_a_sequence_is_sent_once(wire):
+    """Also where there is no contract file to say it."""
+    config = json.dumps({**CONFIG, "sequence_batching": {"direct": {}}}).encode()
+    view = wire.view(version(config=config))
+    assert view.contract.stateful
+    assert view.protection.retries.num_retries == 0
 
 
 def test_what_did_not_change_is_not_compiled_again(wire):

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 
 from control.core.snapshot import Snapshot
 from control.learning.summary import FeatureSummary, InputSummary, ParameterSummary, VersionSummary
-from control.link.events import MAX_EVENT_BYTES, Event, TrafficReport, decode_event, encode_event
+from control.link.events import (
+    MAX_EVENT_BYTES,
+    AdmissionReport,
+    BreakerReport,
+    CacheReport,
+    Event,
+    GuardReport,
+    MemoryReport,
+    TrafficReport,
+    VersionGuards,
+    decode_event,
+    encode_event,
+)
 from control.link.messages import SnapshotMessage
 from control.link.publisher import SnapshotPublisher
 from control.link.subscriber import SnapshotSubscriber
@@ -28,6 +40,24 @@ def report(requests: int = 1, sketch: bytes = b"s") -> TrafficReport:
     parameters = {"t": ParameterSummary({"integer": 1}, 1, 1)}
     traffic = VersionSummary("m", 1, requests, 5, 8, 900, {"X": learned}, parameters)
     return TrafficReport("g", traffic)
+
+
+def guards(gateway: str = "g") -> GuardReport:
+    """What guards two versions in one gateway."""
+    return GuardReport(
+        gateway,
+        [
+            VersionGuards(
+                "m",
+                1,
+                AdmissionReport(8, 3, 1, {"delay": 4}, 12.5, None, 16.5),
+                BreakerReport("open", 62.5, None, 40, 4.25, "failure rate"),
+                CacheReport(2, 2**40, 5, 7, 1),
+                MemoryReport(None, 250, 2**40),
+            ),
+            VersionGuards("m", 2**60),
+        ],
+    )
 
 
 class Link:
@@ -158,6 +188,15 @@ def test_garbage_is_a_broken_event(data: bytes) -> None:
         decode_event(data)
 
 
-def test_a_report_is_the_same_on_the_other_end() -> None:
+@pytest.mark.parametrize("told", [report(), guards()], ids=["traffic", "guards"])
+def test_a_report_is_the_same_on_the_other_end(told: Event) -> None:
     """Sketches, numbers of any size, kinds and types survive the way."""
-    assert decode_event(encode_event(report())) == report()
+    assert decode_event(encode_event(told)) == told
+
+
+async def test_reports_of_all_kinds_are_heard(link: Link) -> None:
+    """Each is told from the others."""
+    uplink = await link.connect()
+    told = [guards(), report(), guards("other")]
+    assert all(uplink.offer(encode_event(one)) for one in told)
+    await eventually(lambda: link.heard == told, "all are heard")

@@ -14,25 +14,31 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, inspect
 
 from control.core.access import Quota, TokenRecord
+from control.core.orders import Target
+from control.core.protection import Override
 from control.errors import StateUnavailable
+from control.state.audit import Act
 from control.state.schema import METADATA
 from control.state.store import StateStore
 from control.state.tokens import KeptToken
 from tests.support.stack import ROOT
 
+ACT = Act("token:1", "ops", 1.0)
 WRITER = """\
 import sys
 from pathlib import Path
 from control.core.access import TokenRecord
+from control.state.audit import Act
 from control.state.store import StateStore
 from control.state.tokens import KeptToken
+act = Act("s", "t", 0.0)
 store = StateStore.open("", Path(sys.argv[1]))
 number = 0
 while True:
     number += 1
     record = TokenRecord(f"{number:08x}", bytes(32), "n", "t", frozenset({"read"}))
-    store.tokens.add(KeptToken(record, float(number)))
-    store.quotas.save("t", store.quotas.load("t") or record.quota)
+    store.tokens.add(KeptToken(record, float(number)), act)
+    store.quotas.save("t", store.quotas.load("t") or record.quota, act)
     print(number, flush=True)
 """
 
@@ -45,7 +51,7 @@ def token(number: int) -> KeptToken:
 
 def test_the_files_are_their_owners_alone(store: StateStore, database: Path) -> None:
     """Nobody else may read hashes and quotas, in the database and the files beside it."""
-    store.tokens.add(token(1))
+    store.tokens.add(token(1), ACT)
     files = list(database.parent.iterdir())
     assert {one.name for one in files} == {"seawall.db", "seawall.db-wal", "seawall.db-shm"}
     assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
@@ -75,12 +81,28 @@ def test_migrations_make_the_tables_that_the_code_uses(store: StateStore) -> Non
 
 def test_a_second_start_finds_everything(store: StateStore, database: Path) -> None:
     """Opening a database again changes nothing in it."""
-    store.tokens.add(token(1))
-    store.quotas.save("t", Quota(concurrent=1))
+    store.tokens.add(token(1), ACT)
+    store.quotas.save("t", Quota(concurrent=1), ACT)
     store.close()
     again = StateStore.open("", database)
     assert again.tokens.load_all() == [token(1)]
     assert again.quotas.load_all() == {"t": Quota(concurrent=1)}
+    again.close()
+
+
+def test_an_older_database_is_brought_up_to_date(store: StateStore, database: Path) -> None:
+    """What a Seawall without orders has kept is still there, and orders can be given."""
+    store.tokens.add(token(1), ACT)
+    store.close()
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE orders")
+        connection.execute("DROP TABLE audit")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    again = StateStore.open("", database)
+    assert again.tokens.load_all() == [token(1)]
+    again.orders.change(ACT, "limits_ordered", Target("m"), lambda _: Override(concurrency=1))
+    assert [one.action for one in again.audit.load(10)] == ["limits_ordered"]
     again.close()
 
 
@@ -115,7 +137,7 @@ def test_what_was_confirmed_survives_a_kill(database: Path) -> None:
     writer.wait()
     store = StateStore.open("", database)
     assert len(store.tokens.load_all()) in {confirmed, confirmed + 1}
-    store.tokens.add(token(10**6))
+    store.tokens.add(token(10**6), ACT)
     store.close()
 
 
@@ -123,10 +145,10 @@ def test_many_threads_may_write_and_read(store: StateStore) -> None:
     """Changes take turns: none is lost, and none fails for another."""
 
     def change(number: int) -> bool:
-        store.tokens.add(token(number))
-        store.quotas.save("t", Quota(concurrent=number))
-        store.load_access(0.0)
-        return store.tokens.revoke(f"{number:08x}", 1.0)
+        store.tokens.add(token(number), ACT)
+        store.quotas.save("t", Quota(concurrent=number), ACT)
+        store.load_directives(0.0)
+        return store.tokens.revoke(f"{number:08x}", ACT)
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(change, range(1, 41)))
@@ -167,7 +189,7 @@ def test_a_url_names_another_file(tmp_path: Path, database: Path) -> None:
     """With a URL the default is not used."""
     other = tmp_path / "other.db"
     store = StateStore.open(f"sqlite:///{other}", database)
-    store.tokens.add(token(1))
+    store.tokens.add(token(1), ACT)
     store.close()
     assert not database.exists()
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
@@ -192,6 +214,6 @@ def test_a_failing_database_is_unavailable_and_shows_nothing(store: StateStore, 
 
     event.listen(store._engine, "before_cursor_execute", fail)
     with pytest.raises(StateUnavailable) as refused:
-        store.quotas.save("acme-secret", Quota(concurrent=1))
+        store.quotas.save("acme-secret", Quota(concurrent=1), ACT)
     assert (refused.value.http_status, refused.value.retry_after_s) == (503, 1)
     assert "acme" not in refused.value.message + capsys.readouterr().out

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from control.controller.access_source import AccessSource
 from control.controller.admin.app import AdminParts, create_admin_app
 from control.controller.admin.gate import AdminGate
+from control.controller.directive_source import DirectiveSource
+from control.controller.guards import GuardWatch
 from control.controller.loop import ControllerState
 from control.http.limits import HttpLimits
 from control.http.server import HttpServer
@@ -18,12 +19,35 @@ from control.http.wsgi import WsgiLane
 from control.identity.jwks_file import JwksFile
 from control.identity.jwt_tokens import JwtRules
 from control.identity.tokens import mint_token, operator_record
+from control.link.events import (
+    AdmissionReport,
+    BreakerReport,
+    CacheReport,
+    GuardReport,
+    MemoryReport,
+    VersionGuards,
+)
 from control.link.messages import VersionMessage
 from control.observability.logs import configure_logs
 from control.state.store import StateStore
 from tests.support.stack import ROOT
 
 _STOP_TIMEOUT_S = 20.0
+
+#: What the only gateway of this Seawall says of the only version.
+REPORT = GuardReport(
+    "4711",
+    [
+        VersionGuards(
+            "m",
+            1,
+            AdmissionReport(8, 3, 1, {"delay": 4, "memory": 2}, 12.5, 2.25, None),
+            BreakerReport("open", 62.5, 0.0, 40, 4.2, "failure rate 62.5 %"),
+            CacheReport(entries=2, bytes=900, hits=5, misses=7, shared=1),
+            MemoryReport(budget_bytes=1000, reserved_bytes=250, used_bytes=None),
+        )
+    ],
+)
 
 
 class AdminServer:
@@ -54,13 +78,16 @@ class AdminServer:
 async def _serve(directory: Path) -> None:
     operator = mint_token()
     store = StateStore.open("", directory / "seawall.db")
-    access = AccessSource(store, JwksFile(None), operator_record(operator))
+    access = DirectiveSource(store, JwksFile(None), operator_record(operator))
     gate = AdminGate(JwtRules())
     access.on_change(gate.learn)
     await access.load()
     version = VersionMessage("m", 1, True, True, "", b'{"name":"m"}', b'{"name":"m"}')  # noqa: FBT003
     state = ControllerState(triton_up=True, versions=(version,))
-    lane = WsgiLane(create_admin_app(AdminParts(state, store, access, gate)), threads=4)
+    guards = GuardWatch(clock=lambda: 0.0)  # what it has heard stays true
+    guards.hear(REPORT)
+    parts = AdminParts(state, store, access, gate, guards=guards)
+    lane = WsgiLane(create_admin_app(parts), threads=4)
     server = HttpServer(lane.handle, HttpLimits(max_body_bytes=1024 * 1024))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         await server.listen(listening)
@@ -74,7 +101,7 @@ async def _serve(directory: Path) -> None:
     store.close()
 
 
-async def _follow(access: AccessSource) -> None:
+async def _follow(access: DirectiveSource) -> None:
     while True:
         await access.next()
 

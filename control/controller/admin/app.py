@@ -10,10 +10,13 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import create_engine
 
 import control
-from control.controller.access_source import AccessSource
 from control.controller.admin.api import PREFIX
+from control.controller.admin.audit_api import audit_api
+from control.controller.admin.breaker_api import breaker_api
+from control.controller.admin.cache_api import cache_api
 from control.controller.admin.faults import Fault, refuse_input
 from control.controller.admin.gate import AdminGate
+from control.controller.admin.limits_api import limits_api
 from control.controller.admin.models_api import models_api
 from control.controller.admin.proposals_api import proposals_api
 from control.controller.admin.requests import AdminRequest
@@ -21,8 +24,11 @@ from control.controller.admin.status_api import status_api
 from control.controller.admin.tenants_api import tenants_api
 from control.controller.admin.tokens_api import tokens_api
 from control.controller.contract_proposals import ContractProposals
+from control.controller.directive_source import DirectiveSource
+from control.controller.guards import GuardWatch
 from control.controller.learning import LearnedTraffic
 from control.controller.loop import ControllerState
+from control.controller.order_desk import OrderDesk
 from control.http.flask_replies import answer_faults
 from control.identity.jwks_file import JwksFile
 from control.identity.jwt_tokens import JwtRules
@@ -41,10 +47,11 @@ class AdminParts:
 
     state: ControllerState
     store: StateStore
-    access: AccessSource
+    directives: DirectiveSource
     gate: AdminGate
     learned: LearnedTraffic = field(default_factory=LearnedTraffic)
     repository: Path = Path("model_repository")
+    guards: GuardWatch = field(default_factory=GuardWatch)
 
 
 def create_admin_app(parts: AdminParts) -> OpenAPI:
@@ -65,13 +72,18 @@ def create_admin_app(parts: AdminParts) -> OpenAPI:
     answer_faults(app)
     app.before_request(parts.gate.check)
     app.after_request(_forbid_caching)
-    take_effect = parts.access.take_effect
-    app.register_api(status_api(parts.state, parts.access))
+    take_effect = parts.directives.take_effect
+    app.register_api(status_api(parts.state, parts.directives))
     app.register_api(models_api(parts.state))
     app.register_api(tokens_api(parts.store.tokens, take_effect))
     app.register_api(tenants_api(parts.store, take_effect))
     proposals = ContractProposals(parts.state, parts.learned, parts.repository)
     app.register_api(proposals_api(proposals))
+    desk = OrderDesk(parts.state, parts.store.orders, take_effect)
+    app.register_api(limits_api(desk, parts.guards))
+    app.register_api(breaker_api(desk, parts.guards))
+    app.register_api(cache_api(desk, parts.guards))
+    app.register_api(audit_api(parts.store.audit))
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: app.api_doc)
     return app
 
@@ -79,8 +91,8 @@ def create_admin_app(parts: AdminParts) -> OpenAPI:
 def describe_admin_api() -> dict[str, Any]:
     """Give the OpenAPI document, without anything running."""
     store = StateStore(create_engine("sqlite://"))
-    access = AccessSource(store, JwksFile(None), None)
-    parts = AdminParts(ControllerState(), store, access, AdminGate(JwtRules()))
+    source = DirectiveSource(store, JwksFile(None), None)
+    parts = AdminParts(ControllerState(), store, source, AdminGate(JwtRules()))
     document: dict[str, Any] = create_admin_app(parts).api_doc
     return document
 

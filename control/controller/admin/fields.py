@@ -36,6 +36,20 @@ Scope = Annotated[
 WHOLE: Final = BeforeValidator(_without_fraction)
 Limit = Annotated[int, Field(ge=1, le=_MOST), WHOLE] | None
 
+_VERSION: Final = Field(ge=1, le=2**63 - 1, description="A version; without one, all of them.")
+#: The version that a body, or a query, means.
+BodyVersion = Annotated[int, _VERSION, WHOLE] | None
+QueryVersion = Annotated[int, _VERSION] | None
+#: Why something is done: one line, and nothing that a terminal would obey.
+Reason = Annotated[
+    str,
+    Field(
+        max_length=500,
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$",
+        description="Why, for the audit trail.",
+    ),
+]
+
 
 class Document(BaseModel):
     """What clients send: nothing is converted, and unknown fields are faults."""

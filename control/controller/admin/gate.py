@@ -9,6 +9,7 @@ from control.core.access import Access, Identity, may_administer, may_read
 from control.errors import Forbidden
 from control.gateway.identify import Identifier
 from control.identity.jwt_tokens import JwtRules
+from control.state.audit import Act
 
 _READING: Final = frozenset({"GET", "HEAD"})
 
@@ -43,3 +44,9 @@ def caller() -> Identity:
     """Give the identity of whoever sends the request that is being answered."""
     identity: Identity = g.caller
     return identity
+
+
+def act(reason: str = "") -> Act:
+    """Give what the audit trail keeps of whoever sends the request that is being answered."""
+    who = caller()
+    return Act(who.subject, who.tenant, time.time(), reason)

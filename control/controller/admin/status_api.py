@@ -7,8 +7,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 import control
-from control.controller.access_source import AccessSource
 from control.controller.admin.api import answer, new_api
+from control.controller.directive_source import DirectiveSource
 from control.controller.loop import ControllerState
 
 
@@ -49,7 +49,7 @@ class Status(BaseModel):
     models: list[VersionStatus]
 
 
-def status_api(state: ControllerState, source: AccessSource) -> APIBlueprint:
+def status_api(state: ControllerState, source: DirectiveSource) -> APIBlueprint:
     """Make the part; it only reads ``state`` and ``source``."""
     api = new_api("status", "What runs, and what does not.")
 
@@ -65,8 +65,8 @@ def status_api(state: ControllerState, source: AccessSource) -> APIBlueprint:
     return api
 
 
-def _read(state: ControllerState, source: AccessSource) -> Status:
-    access = source.current()
+def _read(state: ControllerState, source: DirectiveSource) -> Status:
+    access = source.current().access
     return Status(
         version=control.__version__,
         uptime_seconds=round(time.monotonic() - state.started_s, 3),

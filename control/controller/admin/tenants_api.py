@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from control.controller.admin.api import answer, answer_nothing, new_api
 from control.controller.admin.faults import refusals
 from control.controller.admin.fields import QuotaDocument, TenantName
-from control.controller.admin.gate import caller
+from control.controller.admin.gate import act, caller
 from control.errors import EndpointNotFound
 from control.observability.logs import get_logger
 from control.state.quotas import QuotaStore
@@ -72,7 +72,7 @@ def _add_changing(api: APIBlueprint, quotas: QuotaStore, take_effect: Callable[[
         _QUOTA, operation_id="set_quota", summary="Set a quota", responses={200: QuotaDocument}
     )
     def _set(path: TenantPath, body: QuotaDocument) -> Response:
-        quotas.save(path.tenant, body.quota())
+        quotas.save(path.tenant, body.quota(), act())
         take_effect()
         _log.info("quota_set", tenant=path.tenant, **body.model_dump(), by=caller().subject)
         return answer(body)
@@ -81,7 +81,7 @@ def _add_changing(api: APIBlueprint, quotas: QuotaStore, take_effect: Callable[[
 
     @api.delete(_QUOTA, operation_id="remove_quota", summary="Remove a quota", responses=removed)
     def _remove(path: TenantPath) -> Response:
-        if not quotas.remove(path.tenant):
+        if not quotas.remove(path.tenant, act()):
             raise _none(path.tenant)
         take_effect()
         _log.info("quota_removed", tenant=path.tenant, by=caller().subject)

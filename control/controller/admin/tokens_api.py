@@ -20,7 +20,7 @@ from control.controller.admin.fields import (
     TokenName,
     moment,
 )
-from control.controller.admin.gate import caller
+from control.controller.admin.gate import act, caller
 from control.core.access import NO_QUOTA, TokenRecord
 from control.errors import EndpointNotFound
 from control.identity.tokens import MintedToken, mint_token
@@ -125,7 +125,7 @@ def _add_changing(api: APIBlueprint, store: TokenStore, take_effect: Callable[[]
     def _create(body: NewToken) -> Response:
         minted, now_s = mint_token(), time.time()
         kept = KeptToken(_record(body, minted, now_s), now_s)
-        store.add(kept)
+        store.add(kept, act())
         take_effect()
         about = Token.of(kept, now_s)
         facts = about.model_dump(include={"token_id", "name", "tenant", "scopes"})
@@ -136,7 +136,7 @@ def _add_changing(api: APIBlueprint, store: TokenStore, take_effect: Callable[[]
 
     @api.delete(_ONE, operation_id="revoke_token", summary="Revoke a token", responses=revoked)
     def _revoke(path: TokenPath) -> Response:
-        if not store.revoke(path.token_id, time.time()):
+        if not store.revoke(path.token_id, act()):
             raise _unknown(path.token_id)
         take_effect()
         _log.info("token_revoked", token_id=path.token_id, by=caller().subject)

@@ -7,15 +7,17 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from control.controller.access_source import AccessSource
 from control.controller.admin.app import AdminParts, create_admin_app
 from control.controller.admin.gate import AdminGate
+from control.controller.directive_source import DirectiveSource
+from control.controller.guards import GuardWatch
 from control.controller.loop import ControllerState
 from control.core.access import TokenRecord
 from control.identity.jwks_file import JwksFile
 from control.identity.jwt_tokens import JwtRules
 from control.identity.tokens import mint_token, operator_record
 from control.link.messages import VersionMessage
+from control.state.audit import Act
 from control.state.store import StateStore
 from control.state.tokens import KeptToken
 from tests.support.jwts import Issuer, jwks
@@ -23,7 +25,7 @@ from tests.support.jwts import Issuer, jwks
 ISSUER = Issuer("ES256")
 
 
-class SoonSource(AccessSource):
+class SoonSource(DirectiveSource):
     """Reads at once what has changed: there is no loop that would do it."""
 
     def take_effect(self) -> None:
@@ -45,7 +47,9 @@ class Admin:
         gate = AdminGate(JwtRules())
         self.source.on_change(gate.learn)
         asyncio.run(self.source.load())
-        self.app = create_admin_app(AdminParts(state, self.store, self.source, gate))
+        self.guards = GuardWatch()
+        parts = AdminParts(state, self.store, self.source, gate, guards=self.guards)
+        self.app = create_admin_app(parts)
         self.client: FlaskClient = self.app.test_client()
 
     def ask(
@@ -66,9 +70,16 @@ class Admin:
         record = TokenRecord(
             minted.token_id, minted.digest, "test", "acme", frozenset(scopes), expires_s
         )
-        self.store.tokens.add(KeptToken(record, now_s))
+        self.store.tokens.add(KeptToken(record, now_s), Act("test", "test", now_s))
         self.source.take_effect()
         return minted.text
+
+    def audited(self, target: str = "models/m") -> list[dict[str, Any]]:
+        """What the audit trail says of a target, newest first."""
+        answer = self.ask("GET", "/audit", query_string={"target": target})
+        assert answer.status_code == 200, answer.get_data()
+        entries: list[dict[str, Any]] = answer.get_json()["entries"]
+        return entries
 
 
 @pytest.fixture

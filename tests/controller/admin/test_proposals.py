@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from control.controller.access_source import AccessSource
 from control.controller.admin.app import AdminParts, create_admin_app
 from control.controller.admin.gate import AdminGate
+from control.controller.directive_source import DirectiveSource
 from control.controller.learning import LearnedTraffic
 from control.controller.loop import ControllerState
 from control.identity.jwks_file import JwksFile
@@ -37,7 +37,7 @@ class Asking:
         learned.hear(TrafficReport("g", _traffic(200)))
         operator = mint_token()
         store = StateStore.open("", folder / "seawall.db")
-        source = AccessSource(store, JwksFile(None), operator_record(operator))
+        source = DirectiveSource(store, JwksFile(None), operator_record(operator))
         gate = AdminGate(JwtRules())
         source.on_change(gate.learn)
         asyncio.run(source.load())

@@ -12,7 +12,7 @@ def test_a_quota_is_set_shown_and_reaches_gateways(admin):
     answer = admin.ask("PUT", ACME, json=quota)
     assert (answer.status_code, answer.get_json()) == (200, {**NONE, **quota})
     assert admin.ask("GET", ACME).get_json() == {**NONE, **quota}
-    held = admin.source.current().tenants["acme"]
+    held = admin.source.current().access.tenants["acme"]
     assert (held.requests_per_second, held.tokens_per_minute, held.concurrent) == (5, 1000, None)
 
 
@@ -27,7 +27,7 @@ def test_a_removed_quota_is_gone(admin):
     admin.ask("PUT", ACME, json={"concurrent": 1})
     answer = admin.ask("DELETE", ACME)
     assert (answer.status_code, answer.get_data()) == (204, b"")
-    assert admin.source.current().tenants == {}
+    assert admin.source.current().access.tenants == {}
     for method in ("GET", "DELETE"):
         answer = admin.ask(method, ACME)
         assert (answer.status_code, answer.get_json()["error"]) == (
@@ -54,7 +54,7 @@ def test_a_tenant_may_be_the_subject_of_a_jwt(admin, tenant):
     """Also those who come without an API token can be limited."""
     path = f"/tenants/{tenant.replace('|', '%7C')}/quota"
     assert admin.ask("PUT", path, json={"concurrent": 1}).status_code == 200
-    assert tenant in admin.source.current().tenants
+    assert tenant in admin.source.current().access.tenants
 
 
 @pytest.mark.parametrize("tenant", ["-x", "a b", "%00", "x" * 129, "ä", "%ff"])
@@ -70,4 +70,4 @@ def test_every_limit_is_a_positive_whole_number(admin, limit):
     for value in (0, -1, 1.5, "1", True, [], 10**16):
         answer = admin.ask("PUT", ACME, json={limit: value})
         assert (answer.status_code, answer.get_json()["violations"][0]["path"]) == (422, limit)
-    assert admin.source.current().tenants == {}
+    assert admin.source.current().access.tenants == {}

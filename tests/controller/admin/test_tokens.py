@@ -73,7 +73,7 @@ def test_a_token_may_have_a_quota(admin):
     """Limits that are not given are none; a whole number may be written with a point."""
     about = create(admin, quota={"concurrent": 3, "requests_per_second": 10.0})["about"]
     assert about["quota"] == {**NO_QUOTA, "concurrent": 3, "requests_per_second": 10}
-    record = admin.source.current().tokens[about["token_id"]]
+    record = admin.source.current().access.tokens[about["token_id"]]
     assert (record.quota.concurrent, record.quota.requests_per_second) == (3, 10)
 
 
@@ -101,7 +101,7 @@ def test_an_unknown_scope_is_told_with_those_that_there_are(admin, scope):
     """A typing error must not make a token that allows nothing."""
     document = refused(admin, scopes=["read", scope])
     assert (
-        "scopes[1]: unknown scope; allowed are infer:<model>, infer:*, read, admin"
+        "scopes[1]: unknown scope; allowed are infer:<model>, infer:*, priority:high, read, admin"
         in (document["error"])
     )
     (violation,) = document["violations"]

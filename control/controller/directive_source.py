@@ -1,4 +1,4 @@
-"""What gateways decide access by: gathered from the store, the JWKS file and the operator token."""
+"""What operators lay down for gateways: from the store, the JWKS file and the operator token."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from control.core.access import Access, TokenRecord
+from control.core.orders import Directives
 from control.errors import StateUnavailable
 from control.identity.jwks_file import JwksFile
 from control.observability.logs import get_logger
@@ -19,10 +20,10 @@ _POLL_S: Final = 0.25
 _REREAD_EVERY: Final = 40
 _PATIENCE_S: Final = 2.0
 
-_log = get_logger("access")
+_log = get_logger("directives")
 
 
-class AccessSource:
+class DirectiveSource:
     """Belongs to one event loop, except for ``take_effect`` and ``current``."""
 
     def __init__(
@@ -38,7 +39,7 @@ class AccessSource:
         self._store = store
         self._operator = operator
         self._clock = clock
-        self._access = Access()
+        self._current = Directives()
         self._listeners: list[Callable[[Access], None]] = []
         self._asked: list[threading.Event] = []
         self._sending: list[threading.Event] = []
@@ -49,9 +50,9 @@ class AccessSource:
         """Call ``listener`` with each new access."""
         self._listeners.append(listener)
 
-    def current(self) -> Access:
+    def current(self) -> Directives:
         """Give what holds now."""
-        return self._access
+        return self._current
 
     async def load(self) -> None:
         """Read everything for the first time; raises StateUnavailable."""
@@ -68,8 +69,8 @@ class AccessSource:
         if not done.wait(_PATIENCE_S):
             _log.warning("change_not_everywhere_yet", after_s=_PATIENCE_S)
 
-    async def next(self) -> Access:
-        """Wait until access has changed, and give it.
+    async def next(self) -> Directives:
+        """Wait until anything has changed, and give all of it.
 
         Asking again says that the last holds everywhere: those who wait for that go on.
         """
@@ -77,12 +78,12 @@ class AccessSource:
         while True:
             await self._wait()
             asked, self._asked = self._asked, []
-            before = self._access
+            before = self._current
             with contextlib.suppress(StateUnavailable):  # it is logged; the next turn tries again
                 await self._read()
-            if self._access is not before:
+            if self._current is not before:
                 self._sending = asked
-                return self._access
+                return self._current
             _release(asked)
 
     def _ask(self, done: threading.Event) -> None:
@@ -100,27 +101,30 @@ class AccessSource:
     async def _read(self) -> None:
         stale, self._stale = self._stale, False
         try:
-            access = await asyncio.to_thread(self._gather, stale)
+            found = await asyncio.to_thread(self._gather, stale)
         except StateUnavailable:
             self._stale = True
             raise
-        if access is not self._access:
-            self._access = access
+        before, self._current = self._current, found
+        if found.access != before.access:
             for listener in self._listeners:
-                listener(access)
+                listener(found.access)
 
-    def _gather(self, stale: bool) -> Access:
-        """Give the access as it is now, on a thread; the one that is known where it is the same."""
+    def _gather(self, stale: bool) -> Directives:
+        """Give all as it is now, on a thread; what is known where nothing has changed."""
         self.jwks.poll()
-        jwks = self.jwks.keys.document
-        if stale:
-            tokens, tenants = self._store.load_access(self._clock())
-            if self._operator is not None:
-                tokens[self._operator.token_id] = self._operator
-            access = Access(tokens, tenants, jwks)
-        else:
-            access = dataclasses.replace(self._access, jwks=jwks)
-        return self._access if access == self._access else access
+        known = self._current
+        found = self._kept() if stale else known
+        access = dataclasses.replace(found.access, jwks=self.jwks.keys.document)
+        found = dataclasses.replace(found, access=access)
+        return known if found == known else found
+
+    def _kept(self) -> Directives:
+        found = self._store.load_directives(self._clock())
+        if self._operator is None:
+            return found
+        tokens = {**found.access.tokens, self._operator.token_id: self._operator}
+        return dataclasses.replace(found, access=dataclasses.replace(found.access, tokens=tokens))
 
 
 def _release(waiting: list[threading.Event]) -> None:

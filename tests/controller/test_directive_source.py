@@ -1,4 +1,4 @@
-"""What gateways decide access by, from a real store and a real JWKS file."""
+"""What operators lay down for gateways, from a real store and a real JWKS file."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from control.controller.access_source import AccessSource
+from control.controller.directive_source import DirectiveSource
 from control.core.access import Access, Quota, TokenRecord
+from control.core.orders import Directives, Order, Target
+from control.core.protection import Override
 from control.errors import StateUnavailable
 from control.identity.jwks_file import JwksFile
 from control.identity.tokens import mint_token, operator_record
+from control.state.audit import Act
 from control.state.store import StateStore
 from control.state.tokens import KeptToken
 from tests.support.jwts import Issuer, jwks
@@ -23,6 +26,7 @@ from tests.support.polls import eventually
 
 OPERATOR = operator_record(mint_token())
 RECORD = TokenRecord("0" * 8, bytes(32), "n", "acme", frozenset({"read"}))
+ACT = Act("token:1", "ops", 2.0)
 
 
 def put(path: Path, document: bytes) -> None:
@@ -33,10 +37,10 @@ def put(path: Path, document: bytes) -> None:
 class Followed:
     """A source that is followed as the controller's loop follows it."""
 
-    def __init__(self, source: AccessSource, store: StateStore) -> None:
+    def __init__(self, source: DirectiveSource, store: StateStore) -> None:
         self.source = source
         self.store = store
-        self.sent: list[Access] = []
+        self.sent: list[Directives] = []
         self.learned: list[Access] = []
         self.out = asyncio.Event()
         self.out.set()
@@ -44,9 +48,9 @@ class Followed:
 
     async def follow(self) -> None:
         while True:
-            access = await self.source.next()
+            directives = await self.source.next()
             await self.out.wait()
-            self.sent.append(access)
+            self.sent.append(directives)
 
     async def change(self, what: object) -> None:
         """Let a change take effect, as a view of the admin API does on its thread."""
@@ -71,7 +75,7 @@ def jwks_path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def followed(store: StateStore, jwks_path: Path) -> AsyncIterator[Followed]:
     """A source that has been loaded and is followed."""
-    made = Followed(AccessSource(store, JwksFile(jwks_path), OPERATOR), store)
+    made = Followed(DirectiveSource(store, JwksFile(jwks_path), OPERATOR), store)
     await made.source.load()
     following = asyncio.create_task(made.follow())
     yield made
@@ -82,13 +86,13 @@ async def followed(store: StateStore, jwks_path: Path) -> AsyncIterator[Followed
 
 async def test_the_first_reading_has_all_that_is_kept(store: StateStore, jwks_path: Path) -> None:
     """Tokens, quotas, keys and the operator's token are there before anything is published."""
-    store.tokens.add(KeptToken(RECORD, 1.0))
-    store.quotas.save("acme", Quota(concurrent=1))
+    store.tokens.add(KeptToken(RECORD, 1.0), ACT)
+    store.quotas.save("acme", Quota(concurrent=1), ACT)
     put(jwks_path, jwks(Issuer()))
-    source = AccessSource(store, JwksFile(jwks_path), OPERATOR)
-    assert source.current() == Access()
+    source = DirectiveSource(store, JwksFile(jwks_path), OPERATOR)
+    assert source.current() == Directives()
     await source.load()
-    access = source.current()
+    access = source.current().access
     assert access.tokens == {RECORD.token_id: RECORD, OPERATOR.token_id: OPERATOR}
     assert access.tenants == {"acme": Quota(concurrent=1)}
     assert access.jwks == source.jwks.keys.document != b""
@@ -96,12 +100,23 @@ async def test_the_first_reading_has_all_that_is_kept(store: StateStore, jwks_pa
 
 async def test_a_change_is_out_when_it_has_taken_effect(followed: Followed) -> None:
     """Whoever makes a token and waits for its effect may use it at once on every gateway."""
-    await followed.change(followed.store.tokens.add(KeptToken(RECORD, 1.0)))
-    assert RECORD.token_id in followed.sent[-1].tokens
-    assert followed.learned[-1] == followed.sent[-1]
-    await followed.change(followed.store.tokens.revoke(RECORD.token_id, 2.0))
-    assert RECORD.token_id not in followed.sent[-1].tokens
+    await followed.change(followed.store.tokens.add(KeptToken(RECORD, 1.0), ACT))
+    assert RECORD.token_id in followed.sent[-1].access.tokens
+    assert followed.learned[-1] == followed.sent[-1].access
+    await followed.change(followed.store.tokens.revoke(RECORD.token_id, ACT))
+    assert RECORD.token_id not in followed.sent[-1].access.tokens
     assert len(followed.sent) == 2
+
+
+async def test_an_order_is_out_when_it_has_taken_effect(followed: Followed) -> None:
+    """Orders on models go the way of tokens and quotas; access stays as it was."""
+    before = followed.source.current().access
+    order = followed.store.orders.change(
+        ACT, "limits_ordered", Target("m", 1), lambda _: Override(concurrency=3)
+    )
+    await followed.change(order)
+    assert followed.sent[-1] == Directives(before, (Order("m", 1, Override(concurrency=3)),))
+    assert followed.learned == [before]
 
 
 async def test_nobody_waits_for_nothing(followed: Followed) -> None:
@@ -115,9 +130,9 @@ async def test_several_changes_may_go_out_together(followed: Followed) -> None:
 
     def change(number: int) -> None:
         tenant = f"t{number}"
-        followed.store.quotas.save(tenant, Quota(concurrent=1))
+        followed.store.quotas.save(tenant, Quota(concurrent=1), ACT)
         followed.source.take_effect()
-        assert tenant in followed.sent[-1].tenants
+        assert tenant in followed.sent[-1].access.tenants
 
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(8) as flask:
@@ -128,7 +143,7 @@ async def test_several_changes_may_go_out_together(followed: Followed) -> None:
 async def test_a_change_that_cannot_go_out_keeps_nobody_for_ever(followed: Followed) -> None:
     """The admin API answers also while the loop is stuck; the change follows."""
     followed.out.clear()
-    followed.store.quotas.save("acme", Quota(concurrent=1))
+    followed.store.quotas.save("acme", Quota(concurrent=1), ACT)
     done = threading.Event()
 
     def change() -> None:
@@ -146,29 +161,30 @@ async def test_a_change_that_cannot_go_out_keeps_nobody_for_ever(followed: Follo
 async def test_new_keys_go_out_by_themselves(followed: Followed, jwks_path: Path) -> None:
     """The JWKS file is watched: nobody needs to say that it has changed."""
     put(jwks_path, jwks(Issuer()))
-    await eventually(lambda: followed.sent and followed.sent[-1].jwks, "the keys are out")
-    published = followed.sent[-1].jwks
+    await eventually(lambda: followed.sent and followed.sent[-1].access.jwks, "the keys are out")
+    published = followed.sent[-1].access.jwks
     put(jwks_path, b"{")
     await eventually(lambda: followed.source.jwks.fault, "the fault is seen")
-    assert followed.source.current().jwks == published
+    assert followed.source.current().access.jwks == published
 
 
 async def test_a_failing_store_leaves_the_last_access(followed: Followed) -> None:
     """While the database does not answer what held goes on holding; then the change follows."""
-    await followed.change(followed.store.quotas.save("acme", Quota(concurrent=1)))
+    await followed.change(followed.store.quotas.save("acme", Quota(concurrent=1), ACT))
     failing = True
 
     def fail(*_: object) -> None:
         if failing:
             raise sqlite3.OperationalError("database is locked")
 
-    followed.store.quotas.save("acme", Quota(concurrent=2))
+    followed.store.quotas.save("acme", Quota(concurrent=2), ACT)
     event.listen(followed.store._engine, "before_cursor_execute", fail)
     await followed.change("unreadable")
-    assert followed.sent[-1].tenants == {"acme": Quota(concurrent=1)}
+    assert followed.sent[-1].access.tenants == {"acme": Quota(concurrent=1)}
     failing = False
     await eventually(
-        lambda: followed.sent[-1].tenants == {"acme": Quota(concurrent=2)}, "it is read again"
+        lambda: followed.sent[-1].access.tenants == {"acme": Quota(concurrent=2)},
+        "it is read again",
     )
 
 
@@ -180,4 +196,4 @@ async def test_without_a_store_nothing_begins(store: StateStore) -> None:
 
     event.listen(store._engine, "before_cursor_execute", fail)
     with pytest.raises(StateUnavailable):
-        await AccessSource(store, JwksFile(None), OPERATOR).load()
+        await DirectiveSource(store, JwksFile(None), OPERATOR).load()
