@@ -1,0 +1,1 @@
+"""Reads how much memory there is, and who uses it."""

@@ -1,0 +1,1 @@
+"""Measures what requests of one model cost, and proposes the limits that follow from it."""

@@ -1,0 +1,84 @@
+"""A tritonserver of its own for one model, which is gone afterwards."""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from control.config import Settings
+from control.launcher.child import Child
+from control.launcher.tritonserver import EmbeddedTriton
+from control.runtime import RuntimePaths
+from control.triton.address import parse_address
+from control.triton.management import GrpcIndex, TritonAway
+from control.triton.repository import Inspection
+from control.triton.upstream import Upstream
+
+_POLL_S: Final = 0.2
+_READY: Final = "READY"
+
+
+class CannotProfile(Exception):
+    """The model cannot be measured; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Where the server is. ``versions`` are those that it has loaded."""
+
+    upstream: Upstream
+    metrics: Upstream
+    pid_file: Path
+    versions: tuple[int, ...]
+
+
+@asynccontextmanager
+async def scratch_server(settings: Settings, model: str) -> AsyncIterator[Scratch]:
+    """Start a server with this model only; raises CannotProfile where no version comes up."""
+    directory = Path(tempfile.mkdtemp(prefix="seawall-profile-"))
+    paths = RuntimePaths(directory)
+    paths.run.mkdir(mode=0o700)
+    secret = secrets.token_urlsafe(24)
+    triton = EmbeddedTriton(settings.triton, paths, secret)
+    triton.inspection = Inspection([model], [])
+    child = Child(triton.child_plan())
+    addresses = triton.addresses()
+    upstream = Upstream(parse_address(addresses.http_url))
+    metrics = Upstream(parse_address(addresses.metrics_url), max_idle=1)
+    try:
+        child.keep_running()
+        await child.started.wait()  # no gRPC before the fork, which its threads do not survive
+        index = GrpcIndex(parse_address(addresses.grpc_url), secret)
+        versions = await _ready_versions(index, model, settings.triton.start_timeout_s)
+        yield Scratch(upstream, metrics, paths.triton_pid, versions)
+    finally:
+        upstream.close()
+        metrics.close()
+        await child.stop(settings.triton.exit_timeout_s)
+        triton.clean_up()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _ready_versions(index: GrpcIndex, model: str, timeout_s: float) -> tuple[int, ...]:
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + timeout_s
+    reason = f"it is not loaded within {timeout_s:g} s"
+    while loop.time() < deadline_s:
+        try:
+            entries = [one for one in await index.read() if one.model == model and one.state]
+        except TritonAway:
+            entries = []
+        ready = tuple(sorted(one.version for one in entries if one.state == _READY))
+        if entries and all(one.state != "LOADING" for one in entries):
+            if ready:
+                return ready
+            reason = entries[0].reason or f"it is {entries[0].state}"
+            break
+        await asyncio.sleep(_POLL_S)
+    message = f"model '{model}' cannot be profiled: {reason}"
+    raise CannotProfile(message)
