@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from prometheus_client import CollectorRegistry
 
 from control.config import Settings
@@ -11,22 +12,27 @@ from control.contracts.artifacts import ArtifactStore
 from control.core.contract import derive_contract
 from control.core.findings import ContractRules
 from control.core.snapshot import ModelView, Snapshot, VersionView
+from control.gateway.answers import Answers
 from control.gateway.contract_gate import ContractGate
+from control.gateway.fallbacks import Fallbacks
+from control.gateway.guards import Guards
 from control.gateway.heavy_work import HeavyWork
 from control.gateway.identify import Identifier
 from control.gateway.observe import Observer
 from control.gateway.pipeline import Gates, Pipeline
+from control.gateway.protected_calls import ProtectedCalls
 from control.gateway.quota_gate import open_quota_gate
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.target import Target
 from control.gateway.traffic import Traffic
 from control.gateway.translation import Translation
 from control.gateway.triton_calls import TritonCalls
-from control.gateway.upstream_gate import HoldLimits
+from control.gateway.upstream_gate import HoldLimits, UpstreamGate
 from control.link.uplink import LinkUplink
 from control.observability.metrics import GatewayMetrics
 from control.runtime import RuntimePaths
 from control.triton.address import Address
+from control.triton.series import TritonSeries
 from control.triton.upstream import Upstream, UpstreamAnswer
 
 #: A model with an input of every kind that the rules are measured on.
@@ -57,22 +63,28 @@ class PipelineBench:
             reason="",
             contract=derive_contract(CONFIG),
             metadata_json=b"",
-            config_json=b"",
+            config_json=orjson.dumps(CONFIG),
             rules=rules,
         )
         snapshots.accept(Snapshot(1, {"bench": ModelView("bench", {1: view})}))
         settings, paths = Settings(), RuntimePaths(directory)
         paths.run.mkdir(exist_ok=True)
-        gates = Gates(
-            Identifier(required=False),
-            open_quota_gate(settings, paths, metrics),
-            ContractGate(heavy, observer, ArtifactStore(directory)),
-        )
+        contract = ContractGate(heavy, observer, ArtifactStore(directory))
+        quotas = open_quota_gate(settings, paths, metrics)
+        translation, triton = Translation(heavy, 2**26, 2**24), _Canned(metrics, data)
+        guards = Guards(settings, paths, metrics, triton, TritonSeries(""))
+        guards.learn(snapshots.current)
         self._pipeline = Pipeline(
             snapshots,
-            gates,
-            Translation(heavy, 2**26, 2**24),
-            _Canned(snapshots, metrics, data),
+            Gates(Identifier(required=False), quotas, contract, 60.0),
+            translation,
+            Answers(
+                ProtectedCalls(guards, triton, translation, contract),
+                guards.attempts,
+                guards.reuse,
+                Fallbacks(snapshots, guards.reuse, metrics),
+                contract,
+            ),
             observer,
             Traffic(LinkUplink(), metrics),
         )
@@ -94,12 +106,26 @@ class PipelineBench:
         return took_s / calls
 
 
+async def _is_live() -> bool:
+    return True
+
+
+class _Open(UpstreamGate):
+    """A gate that nothing closes."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls go through."""
+        return True
+
+
 class _Canned(TritonCalls):
     """Answers at once with what came, as the identity model does."""
 
-    def __init__(self, snapshots: SnapshotHolder, metrics: GatewayMetrics, data: bytes) -> None:
+    def __init__(self, metrics: GatewayMetrics, data: bytes) -> None:
         upstream = Upstream(Address(unix_path="none"))
-        super().__init__(upstream, snapshots, metrics, hold=HoldLimits(1, 1.0), timeout_s=1.0)
+        super().__init__(upstream, metrics, hold=HoldLimits(1, 1.0), timeout_s=1.0)
+        self.gate = _Open(_is_live, HoldLimits(1, 1.0), metrics)
         header = (
             b'{"model_name":"bench","model_version":"1","outputs":[{"name":"Y","datatype":"FP32",'
             b'"shape":[1,16],"parameters":{"binary_data_size":64}}]}'

@@ -7,27 +7,16 @@
  * Statuses and errors are counted over the whole run, latencies only between warm-up and end.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
+#include "client.h"
+
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HEAD_MAX = 16384, SCRATCH_BYTES = 262144, EVENTS = 256, STALL_S = 30, STATUSES = 600 };
-
-struct payload { char *bytes; size_t size; };
 
 struct conn {
     int fd;
@@ -43,8 +32,6 @@ struct conn {
     bool close_after;
 };
 
-static union { struct sockaddr any; struct sockaddr_in tcp; struct sockaddr_un local; } peer;
-static socklen_t peer_size;
 static struct payload *payloads;
 static size_t payload_count, payload_next;
 static int epoll_fd;
@@ -54,40 +41,6 @@ static uint64_t *samples_ns;
 static size_t sample_count, sample_room;
 static uint64_t status_counts[STATUSES], total_count, transport_errors, reconnects;
 static char scratch[SCRATCH_BYTES];
-
-static void die(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("load: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static double seconds_arg(const char *text) {
-    char *rest;
-    double value = strtod(text, &rest);
-    if (*text == '\0' || *rest != '\0' || value < 0) die("not a time in seconds: %s", text);
-    return value;
-}
-
-static struct payload read_payload(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file || fseek(file, 0, SEEK_END) != 0) die("%s: %s", path, strerror(errno));
-    long size = ftell(file);
-    if (size <= 0) die("%s: empty request file", path);
-    rewind(file);
-    struct payload loaded = {malloc((size_t)size), (size_t)size};
-    if (!loaded.bytes || fread(loaded.bytes, 1, loaded.size, file) != loaded.size) die("%s: cannot read", path);
-    fclose(file);
-    return loaded;
-}
 
 static void watch(struct conn *conn, int operation) {
     struct epoll_event event = {.events = EPOLLIN | (conn->send_blocked ? EPOLLOUT : 0u), .data.ptr = conn};
@@ -236,11 +189,8 @@ static double percentile_us(size_t per_mille) {
 }
 
 static void report(double measured_s, double wall_s) {
-    struct rusage usage;
     const char *comma = "";
-    getrusage(RUSAGE_SELF, &usage);
-    double cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-        + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    double cpu_s = cpu_seconds();
     if (sample_count) qsort(samples_ns, sample_count, sizeof *samples_ns, ascending);
     printf("{\"requests\": %zu, \"total_requests\": %lu, ", sample_count, (unsigned long)total_count);
     printf("\"transport_errors\": %lu, ", (unsigned long)transport_errors);
@@ -257,27 +207,11 @@ static void report(double measured_s, double wall_s) {
     puts("}}");
 }
 
-static int parse_address(char **args, int count) {
-    if (count > 2 && strcmp(args[0], "tcp") == 0) {
-        peer.tcp.sin_family = AF_INET;
-        peer.tcp.sin_port = htons((uint16_t)atoi(args[2]));
-        if (inet_pton(AF_INET, args[1], &peer.tcp.sin_addr) != 1) die("not an IPv4 address: %s", args[1]);
-        peer_size = sizeof peer.tcp;
-        return 3;
-    }
-    if (count < 2 || strcmp(args[0], "unix") != 0) die("give `tcp HOST PORT` or `unix PATH` first");
-    peer.local.sun_family = AF_UNIX;
-    if (strlen(args[1]) >= sizeof peer.local.sun_path) die("socket path too long: %s", args[1]);
-    strcpy(peer.local.sun_path, args[1]);
-    peer_size = sizeof peer.local;
-    return 2;
-}
-
 int main(int argc, char **argv) {
     int at = 1 + parse_address(argv + 1, argc - 1);
     if (argc < at + 4) die("usage: load (tcp HOST PORT | unix PATH) CONNECTIONS WARMUP_S MEASURE_S REQUEST_FILE...");
     int connections = atoi(argv[at]);
-    double warmup_s = seconds_arg(argv[at + 1]), measured_s = seconds_arg(argv[at + 2]);
+    double warmup_s = number_arg(argv[at + 1]), measured_s = number_arg(argv[at + 2]);
     if (connections < 1) die("CONNECTIONS must be 1 or more");
     payload_count = (size_t)(argc - at - 3);
     payloads = calloc(payload_count, sizeof *payloads);

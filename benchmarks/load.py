@@ -1,4 +1,4 @@
-"""Builds `load.c` once, runs it against one address and reads its one line of results."""
+"""Builds the load generators; runs the closed one (`load.c`) and reads its one line of results."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.targets import Address, TcpAddress, UnixAddress
 
-_SOURCE = Path(__file__).with_name("load.c")
+_SHARED = Path(__file__).with_name("client.h")
 _BUILD = Path(__file__).with_name("build")
 _FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror")
 _GRACE_S = 60.0  # the program itself gives up after 30 s without an answer
@@ -53,16 +53,17 @@ class LoadResult:
         return self.requests / self.elapsed_s
 
 
-def build_load_generator(build: Path = _BUILD) -> Path:
-    """Compile the load generator unless the binary is newer than its source."""
-    binary = build / "load"
-    if binary.exists() and binary.stat().st_mtime >= _SOURCE.stat().st_mtime:
+def build_load_generator(build: Path = _BUILD, name: str = "load") -> Path:
+    """Compile `load` or `open_load` unless the binary is newer than its sources."""
+    binary, source = build / name, Path(__file__).with_name(f"{name}.c")
+    newest = max(path.stat().st_mtime for path in (source, _SHARED))
+    if binary.exists() and binary.stat().st_mtime >= newest:
         return binary
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         raise LoadFailed("the load generator needs a C compiler: install gcc or set CC")
     build.mkdir(parents=True, exist_ok=True)
-    command = [compiler, *_FLAGS, "-o", str(binary), str(_SOURCE)]
+    command = [compiler, *_FLAGS, "-o", str(binary), str(source), "-lm"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise LoadFailed(f"{' '.join(command)}:\n{result.stderr}")
@@ -74,7 +75,7 @@ def run_load(
 ) -> LoadResult:
     """Send the requests in turn until the time is over."""
     pressure = [str(load.connections), str(load.warmup_s), str(load.seconds)]
-    command = [str(binary), *_address_words(address), *pressure, *map(str, request_files)]
+    command = [str(binary), *address_words(address), *pressure, *map(str, request_files)]
     limit_s = load.warmup_s + load.seconds + _GRACE_S
     try:
         result = subprocess.run(
@@ -87,7 +88,8 @@ def run_load(
     return LoadResult(**json.loads(result.stdout))
 
 
-def _address_words(address: Address) -> list[str]:
+def address_words(address: Address) -> list[str]:
+    """Say an address in the words that the load generators take."""
     match address:
         case TcpAddress(host, port):
             return ["tcp", host, str(port)]

@@ -88,9 +88,9 @@ def get(address: Address, path: str) -> Answer:
     return exchange(address, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
 
-def exchange(address: Address, request: bytes) -> Answer:
+def exchange(address: Address, request: bytes, timeout_s: float = _TIMEOUT_S) -> Answer:
     """Send the bytes of one request over a connection of its own and read the answer."""
-    with _connect(address) as connection:
+    with _connect(address, timeout_s) as connection:
         connection.sendall(request)
         method = request[: request.index(b" ")].decode()
         answer = http.client.HTTPResponse(connection, method=method)
@@ -99,13 +99,13 @@ def exchange(address: Address, request: bytes) -> Answer:
         return Answer(answer.status, headers, answer.read())
 
 
-def _connect(address: Address) -> socket.socket:
+def _connect(address: Address, timeout_s: float) -> socket.socket:
     match address:
         case TcpAddress(host, port):
-            return socket.create_connection((host, port), _TIMEOUT_S)
+            return socket.create_connection((host, port), timeout_s)
         case UnixAddress(path):
             connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(_TIMEOUT_S)
+            connection.settimeout(timeout_s)
             try:
                 connection.connect(path)
             except OSError:

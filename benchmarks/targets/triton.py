@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.targets import Address, UnixAddress
-from benchmarks.targets.process import ChildProcess, FreePorts
+from benchmarks.targets.process import STOP_S, ChildProcess, FreePorts
 
 _READY_S = 120.0  # a model with weights loads slowly on a busy machine
 _SHM = Path("/dev/shm")  # noqa: S108  where stubs keep their regions, not a temporary file
@@ -53,12 +53,12 @@ class DirectTriton:
         self._process.start()
         self._process.wait_ready(self.address, "/v2/health/ready", timeout_s=_READY_S)
 
-    def stop(self) -> None:
+    def stop(self, patience_s: float = STOP_S) -> None:
         """End the server and remove the shared memory that its stubs may have left."""
         if self._process is None:
             return
         regions = _shared_memory_of(self._process.tree())
-        self._process.stop()
+        self._process.stop(patience_s)
         for region in regions:
             region.unlink(missing_ok=True)
 

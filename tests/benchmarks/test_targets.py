@@ -7,8 +7,12 @@ import pytest
 
 from benchmarks.targets import TargetFailed, TcpAddress
 from benchmarks.targets.envoy import bootstrap
+from benchmarks.targets.envoy_overload import OverloadGuards, guarded, guards_for
 from benchmarks.targets.process import ChildProcess, FreePorts
 from benchmarks.targets.seawall import RunningSeawall, Seawall
+from tests.support.polls import eventually
+
+ADAPTIVE = "envoy.filters.http.adaptive_concurrency"
 
 
 def test_envoy_listens_on_loopback_and_forwards_to_the_socket() -> None:
@@ -57,3 +61,49 @@ def test_child_ends_when_stopped_and_stop_may_repeat(tmp_path: Path) -> None:
     child.stop()
     assert child.tree() == []
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_guarded_envoy_limits_what_can_be_answered_in_time() -> None:
+    """Both priorities together may have as much in flight as the deadline allows."""
+    guards = guards_for(capacity_rps=200.0, deadline_s=0.5)
+    assert (guards.max_requests, guards.max_requests_high) == (50, 50)
+    assert guards_for(0.1, 0.1).max_requests == 1
+
+
+def test_guarded_envoy_sends_high_priority_past_the_adaptive_limit() -> None:
+    """High priority has its own route and circuit breaker; all else meets the adaptive limit."""
+    plain = bootstrap(Path("/run/t.sock"), 9601)
+    config = guarded(plain, OverloadGuards(0.25, max_requests=30, max_requests_high=40))
+    (listener,), (cluster,) = (
+        config["static_resources"][part] for part in ("listeners", "clusters")
+    )
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    high, rest = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert [one["name"] for one in manager["http_filters"]] == [ADAPTIVE, "router"]
+    assert high["match"]["headers"][0]["string_match"] == {"exact": "high"}
+    assert high["typed_per_filter_config"][ADAPTIVE]["disabled"] is True
+    assert "typed_per_filter_config" not in rest
+    assert [one["route"]["timeout"] for one in (high, rest)] == ["0.25s", "0.25s"]
+    limits = {
+        one["priority"]: one["max_requests"] for one in cluster["circuit_breakers"]["thresholds"]
+    }
+    assert limits == {"DEFAULT": 30, "HIGH": 40}
+
+
+def runs(pid: int) -> bool:
+    """Whether a process still does anything; one that nobody has waited for yet does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+async def test_a_child_that_does_not_end_is_killed_with_its_own_children(tmp_path: Path) -> None:
+    """A server that is killed leaves nobody behind who takes CPU from the next one."""
+    child = ChildProcess(["sh", "-c", "trap '' TERM; sleep 60 & wait; wait"], tmp_path / "log")
+    child.start()
+    await eventually(lambda: len(child.tree()) == 2, "the child has its own child")
+    tree = child.tree()
+    child.stop(patience_s=0.1)
+    await eventually(lambda: not any(map(runs, tree)), "both are gone")
