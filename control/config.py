@@ -84,6 +84,8 @@ class GatewaySettings(_Section):
     """Bytes of request bodies held at once per worker; beyond it, requests get 503."""
     max_json_bytes: int = Field(16 * 1024 * 1024, ge=1024, le=2**30)
     """Largest JSON part of a request; larger tensors travel in the binary form."""
+    cache_bytes: int = Field(64 * 1024 * 1024, ge=0, le=2**40)
+    """Bytes of answers kept per worker, of models whose contracts allow it; 0 keeps none."""
     max_connections: int = Field(4096, ge=1, le=1_000_000)
     """Open client connections per worker."""
     stall_timeout_s: float = Field(10.0, gt=0.0, le=3600.0)

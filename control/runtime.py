@@ -77,6 +77,11 @@ class RuntimePaths:
         return self.run / "quotas"
 
     @property
+    def memory_notes(self) -> Path:
+        """What the models' processes held when they were fresh."""
+        return self.run / "memory"
+
+    @property
     def shared_memory_prefix(self) -> str:
         """How this Seawall's shared-memory regions are named, so that it removes only its own."""
         return f"seawall_{sha256(str(self.state.resolve()).encode()).hexdigest()[:12]}_"

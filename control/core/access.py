@@ -8,18 +8,20 @@ from typing import Final
 #: The tenant and subject of a caller without credentials, where none are asked for.
 ANONYMOUS: Final = "anonymous"
 
-#: Scopes. ``infer:<model>`` allows inference on one model, ``infer:*`` on all.
+#: Scopes. ``infer:<model>`` allows inference on one model, ``infer:*`` on all; whoever may send
+#: requests of high priority has ``priority:high`` besides.
 ADMIN: Final = "admin"
 READ: Final = "read"
 INFER: Final = "infer:"
 INFER_ANY: Final = "infer:*"
+PRIORITY_HIGH: Final = "priority:high"
 
 #: What a scope may be, in the words of error messages.
-SCOPES_IN_WORDS: Final = ("infer:<model>", INFER_ANY, READ, ADMIN)
+SCOPES_IN_WORDS: Final = ("infer:<model>", INFER_ANY, PRIORITY_HIGH, READ, ADMIN)
 
 #: How scopes and tenants are spelled: patterns that mean the same in every dialect. A tenant's
 #: name also takes what stands in the subjects of JWTs (mail addresses, ``auth0|...``).
-SCOPE_PATTERN: Final = r"^(read|admin|infer:\*|infer:[!-)+-.0-~]{1,128})$"
+SCOPE_PATTERN: Final = r"^(read|admin|priority:high|infer:\*|infer:[!-)+-.0-~]{1,128})$"
 TENANT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@|:+=~-]{0,127}$"
 _SCOPE: Final = re.compile(SCOPE_PATTERN)
 _TENANT: Final = re.compile(TENANT_PATTERN)
@@ -82,7 +84,7 @@ class Identity:
 
 
 #: The caller without credentials.
-NOBODY: Final = Identity(ANONYMOUS, ANONYMOUS, frozenset({INFER_ANY, READ}))
+NOBODY: Final = Identity(ANONYMOUS, ANONYMOUS, frozenset({INFER_ANY, PRIORITY_HIGH, READ}))
 
 
 def is_scope(text: str) -> bool:
@@ -98,6 +100,11 @@ def is_tenant(text: str) -> bool:
 def may_infer(identity: Identity, model: str) -> bool:
     """Whether the caller may send inferences to the model."""
     return INFER_ANY in identity.scopes or f"{INFER}{model}" in identity.scopes
+
+
+def may_be_high(identity: Identity) -> bool:
+    """Whether the caller's requests may go before those of others."""
+    return PRIORITY_HIGH in identity.scopes
 
 
 def may_read(identity: Identity) -> bool:

@@ -34,12 +34,16 @@ class ConcurrencyPolicy:
 class QueuePolicy:
     """Requests that wait for a place.
 
-    Once the queue has not been empty for ``interval_s``, nobody but high priority waits longer
-    than ``target_delay_s`` there, and the newest go first (controlled delay, adaptive LIFO).
+    ``target_delay_s`` is how long one may wait; None is half of the time that it had left when it
+    began to wait: whoever has a minute is not turned away after milliseconds. Who is predicted to
+    wait longer is refused at once. Where the prediction was wrong and the oldest has waited for
+    longer than that, the line is overloaded: the newest go first, and who has waited too long is
+    shed, but never high priority (adaptive LIFO), until nobody has waited too long for
+    ``interval_s``.
     """
 
     max_queue_size: int = 1024
-    target_delay_s: float = 0.005
+    target_delay_s: float | None = None
     interval_s: float = 0.1
 
 
@@ -211,6 +215,8 @@ NO_OVERRIDE: Final = Override()
 
 def overridden(protection: Protection, order: Override) -> Protection:
     """Give the protection as the operator has ordered it."""
+    if order is NO_OVERRIDE:
+        return protection
     concurrency, queue = protection.concurrency, protection.queue
     if order.max_concurrency is not None:
         most = order.max_concurrency

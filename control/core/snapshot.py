@@ -51,6 +51,12 @@ class ModelView:
         return max(ready, key=lambda view: view.version, default=None)
 
     @property
+    def newest_loaded(self) -> VersionView | None:
+        """The newest version that Triton has loaded, whether it can answer or not."""
+        loaded = [view for view in self.versions.values() if view.loaded]
+        return max(loaded, key=lambda view: view.version, default=None)
+
+    @property
     def loaded(self) -> bool:
         """Whether Triton has loaded any version; a model that never loaded is nobody's loss."""
         return any(view.loaded for view in self.versions.values())
@@ -75,9 +81,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """The version exists but cannot serve now."""
+    """The version cannot serve now; ``view`` is what is known of it, if Triton has loaded it."""
 
     message: str
+    view: VersionView | None = None
 
 
 def choose_version(
@@ -89,11 +96,12 @@ def choose_version(
         return Missing(f"Request for unknown model: '{model}' is not found")
     if version is None:
         default = view.default
-        return default or NotReady(f"model '{model}' has no ready version")
+        return default or NotReady(f"model '{model}' has no ready version", view.newest_loaded)
     pinned = view.versions.get(version)
     if pinned is None:
         named = f"version {version}" if version != UNKNOWN_VERSION else "with this version"
         return Missing(f"Request for unknown model: '{model}' {named} is not found")
     if not pinned.ready:
-        return NotReady(f"model '{model}' version {version} is not ready")
+        known = pinned if pinned.loaded else None
+        return NotReady(f"model '{model}' version {version} is not ready", known)
     return pinned

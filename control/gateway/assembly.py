@@ -7,11 +7,15 @@ from prometheus_client import CollectorRegistry
 from control.config import Settings
 from control.contracts.artifacts import ArtifactStore
 from control.core.snapshot import Snapshot
+from control.gateway.answers import Answers
 from control.gateway.contract_gate import ContractGate
+from control.gateway.fallbacks import Fallbacks
+from control.gateway.guards import Guards
 from control.gateway.heavy_work import HeavyWork
 from control.gateway.identify import Identifier
 from control.gateway.observe import Observer
 from control.gateway.pipeline import Gates, Pipeline
+from control.gateway.protected_calls import ProtectedCalls
 from control.gateway.quota_gate import open_quota_gate
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.traffic import Traffic
@@ -24,7 +28,10 @@ from control.link.subscriber import SnapshotSubscriber
 from control.observability.metrics import GatewayMetrics
 from control.runtime import RuntimePaths
 from control.triton.address import parse_address
+from control.triton.series import TritonSeries
 from control.triton.upstream import Upstream
+
+_WRITE_INTERVAL_S = 0.25
 
 
 class Gateway:
@@ -39,8 +46,7 @@ class Gateway:
         self.metrics = GatewayMetrics(self.registry)
         self.snapshots = SnapshotHolder(limits.hold_timeout_s)
         self.triton = TritonCalls(
-            Upstream(parse_address(settings.triton.http_url)),
-            self.snapshots,
+            Upstream(parse_address(settings.triton.http_url), patience_s=limits.timeout_s),
             self.metrics,
             hold=HoldLimits(max_held=limits.max_held, timeout_s=limits.hold_timeout_s),
             timeout_s=limits.timeout_s,
@@ -58,11 +64,15 @@ class Gateway:
             self.snapshots.accept,
         )
         self.traffic = Traffic(self.subscriber.uplink, self.metrics)
+        self.triton_series = TritonSeries(settings.triton.metrics_url)
+        self.guards = Guards(settings, paths, self.metrics, self.triton, self.triton_series)
+        contract = ContractGate(self.heavy, self.observer, artifacts)
+        translation = Translation(self.heavy, limits.max_body_bytes, limits.max_json_bytes)
         self.pipeline = Pipeline(
             self.snapshots,
-            Gates(self.identifier, self.quotas, ContractGate(self.heavy, self.observer, artifacts)),
-            Translation(self.heavy, limits.max_body_bytes, limits.max_json_bytes),
-            self.triton,
+            Gates(self.identifier, self.quotas, contract, limits.timeout_s),
+            translation,
+            self._answers(contract, translation),
             self.observer,
             self.traffic,
         )
@@ -74,8 +84,9 @@ class Gateway:
         self.subscriber.load_kept()
         self._background = [
             asyncio.create_task(self.subscriber.run()),
-            asyncio.create_task(self.observer.write_down_for_ever()),
+            asyncio.create_task(self._write_down_for_ever()),
             asyncio.create_task(self.traffic.run()),
+            *map(asyncio.create_task, self.guards.background(self.subscriber.uplink)),
         ]
 
     def stop(self) -> None:
@@ -86,9 +97,31 @@ class Gateway:
         self.quotas.close()
         self.traffic.close()
 
+    def write_down(self) -> None:
+        """Bring the metrics up to date with what has been counted."""
+        self.observer.write_down()
+        self.guards.write_down()
+
+    async def _write_down_for_ever(self) -> None:
+        """Write the counts down a few times a second: cheaper than several times a request."""
+        while True:
+            self.write_down()
+            await asyncio.sleep(_WRITE_INTERVAL_S)
+
+    def _answers(self, contract: ContractGate, translation: Translation) -> Answers:
+        guards = self.guards
+        return Answers(
+            ProtectedCalls(guards, self.triton, translation, contract),
+            guards.attempts,
+            guards.reuse,
+            Fallbacks(self.snapshots, guards.reuse, self.metrics),
+            contract,
+        )
+
     def _learn(self, snapshot: Snapshot) -> None:
         self.identifier.learn(snapshot.access)
         self.quotas.learn(snapshot.access)
+        self.guards.learn(snapshot)
 
     def is_ready(self) -> bool:
         """Whether Triton takes calls and every model that it has loaded can answer."""
@@ -96,9 +129,13 @@ class Gateway:
         return (
             bool(loaded)
             and self.triton.gate.is_open
-            and all(self.snapshots.is_ready(model.name, None) for model in loaded)
+            and all(self._can_answer(model.name, None) for model in loaded)
         )
 
     def is_model_ready(self, model: str, version: int | None) -> bool:
         """Whether a request for this version (None: the newest) would get an answer now."""
-        return self.triton.gate.is_open and self.snapshots.is_ready(model, version)
+        return self.triton.gate.is_open and self._can_answer(model, version)
+
+    def _can_answer(self, model: str, version: int | None) -> bool:
+        view = self.snapshots.choose_ready(model, version)
+        return view is not None and self.guards.breakers.is_calling_useful(view)

@@ -80,12 +80,12 @@ class _Views:
         return _json(orjson.dumps({"model_stats": seen}))
 
     def repository_index(self) -> Response:
-        snapshots, caller = self._gateway.snapshots, _caller()
+        caller, can_answer = _caller(), self._gateway.guards.breakers.is_calling_useful
         entries = [
             {
                 "name": view.model,
                 "version": str(view.version),
-                "state": "READY" if view.ready and not snapshots.is_dead(view) else "UNAVAILABLE",
+                "state": "READY" if view.ready and can_answer(view) else "UNAVAILABLE",
                 **({"reason": view.reason} if view.reason else {}),
             }
             for model in self._snapshot().models.values()

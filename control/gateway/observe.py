@@ -1,6 +1,5 @@
 """What is recorded of every inference request: counters, latency, and a log line."""
 
-import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -22,7 +21,6 @@ AccessLog = Literal["all", "failures", "none"]
 _GOOD_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _OK: Final = "ok"
 _SERVER_ERROR: Final = 500
-_WRITE_INTERVAL_S: Final = 0.25
 _BREACH_LINE_INTERVAL_S: Final = 0.1
 _SHOWN_BREACHES: Final = 8
 
@@ -47,11 +45,11 @@ class Observation:
     def routed(self, view: VersionView) -> None:
         """Note the version that takes the request."""
         self.view = view
-        self.routed_s = time.perf_counter()
+        self.routed_s = time.monotonic()
 
     def answered(self) -> None:
         """Note that Triton has answered."""
-        self.answered_s = time.perf_counter()
+        self.answered_s = time.monotonic()
 
 
 class Observer:
@@ -64,12 +62,6 @@ class Observer:
         self._in_flight = 0
         self._next_breach_line_s = 0.0
 
-    async def write_down_for_ever(self) -> None:
-        """Write the counts down a few times a second: cheaper than several times a request."""
-        while True:
-            self.write_down()
-            await asyncio.sleep(_WRITE_INTERVAL_S)
-
     def write_down(self) -> None:
         """Bring the metrics up to date with what has been counted."""
         self._metrics.in_flight.set(self._in_flight)
@@ -81,7 +73,7 @@ class Observer:
         given = headers.get(b"x-request-id")
         good = given is not None and _GOOD_ID.fullmatch(given)
         request_id = given.decode("ascii") if given and good else new_request_id()
-        return Observation(request_id, model, body_bytes, time.perf_counter())
+        return Observation(request_id, model, body_bytes, time.monotonic())
 
     def breached(
         self, seen: Observation, violations: Sequence[Violation], *, enforced: bool
@@ -123,7 +115,7 @@ class Observer:
     def finish(self, seen: Observation, reply: Reply) -> None:
         """Count and log a request whose reply is ready."""
         self._in_flight -= 1
-        now_s = time.perf_counter()
+        now_s = time.monotonic()
         # A name that exists nowhere must not become a label: clients could invent millions.
         known = seen.view is not None
         model, version = (seen.model, str(seen.view.version)) if seen.view else ("", "")

@@ -3,29 +3,37 @@
 receive    ``control.http``: bytes under limits, before anything here runs
 identify   who calls, and may they use this model             ``identify``
 route      the pinned version, or the newest ready one        ``snapshots``
+hurry      until when the answer is of use, who goes first    ``caller``
 admit      the caller's quota of requests and bytes           ``quota_gate``
 decode     JSON, binary or /generate to tensors               ``translation``
 check      the request against the version's contract         ``contract_gate``
 admit      the caller's quota of tokens                       ``quota_gate``
 learn      what inputs look like, for contracts to come       ``traffic``
-call       Triton, in binary form, version pinned             ``triton_calls``
-check      the answer against the same contract               ``contract_gate``
+answer     kept, shared, called, or given by a fallback       ``answers``
+             call: its breaker, its memory and place in line  ``protected_calls``
+             send: to Triton, binary, version pinned          ``triton_calls``
+             check: the answer against the same contract      ``contract_gate``
 encode     in the form that the client asked for              ``translation``
 observe    always: counters, latency, the log line            ``observe``
 
 The contract belongs to a version, so the version is looked up before decoding; and who may not
-call, or has called enough, is refused before anything is decoded. The stages that design has
-between these (quarantine, reuse, break, fall back) are not built yet; each will be one call here.
+call, or has called enough, is refused before anything is decoded. Nobody waits for a place who
+could have been answered without one, so reuse comes before admission. The stage that design has
+besides (quarantine) is not built yet; it will be one call here.
 """
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, Final
 
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer, InferRequest
+from control.errors import DeadlineExceeded
+from control.gateway.answers import Answers, Given
+from control.gateway.caller import Caller, caller_of, heed_parameters
 from control.gateway.codec.classification import classified_here, put_classes, without_classes
-from control.gateway.codec.triton_form import Answer, encode_for_triton
 from control.gateway.contract_gate import ContractGate, note_truncations
 from control.gateway.identify import Identifier, authorize_infer
 from control.gateway.observe import Observation, Observer
@@ -34,18 +42,21 @@ from control.gateway.snapshots import SnapshotHolder
 from control.gateway.target import Form, Target
 from control.gateway.traffic import Traffic
 from control.gateway.translation import Translation
-from control.gateway.triton_calls import TritonCalls
 from control.http.messages import Headers, Reply
 from control.quotas.permit import QuotaPermit
+
+#: What decoding and checking may take more than a moment for.
+_SLOW_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a request must pass before Triton sees it."""
+    """What a request must pass before an answer is sought; nobody gets more than ``timeout_s``."""
 
     identifier: Identifier
     quotas: QuotaGate
     contract: ContractGate
+    timeout_s: float
 
 
 class Pipeline:
@@ -56,15 +67,15 @@ class Pipeline:
         snapshots: SnapshotHolder,
         gates: Gates,
         translation: Translation,
-        triton: TritonCalls,
+        answers: Answers,
         observer: Observer,
         traffic: Traffic,
     ) -> None:
-        """Decide by ``snapshots``, call through ``triton``, report to ``observer``."""
+        """Decide by ``snapshots``, ask ``answers``, report to ``observer``."""
         self._snapshots = snapshots
         self._gates = gates
         self._translation = translation
-        self._triton = triton
+        self._answers = answers
         self._observer = observer
         self._traffic = traffic
 
@@ -91,8 +102,11 @@ class Pipeline:
         authorize_infer(identity, target.model)
         view = self._snapshots.choose(target.model, target.version)
         seen.routed(view)
+        caller = caller_of(seen, identity, view, headers, self._gates.timeout_s)
         with await self._gates.quotas.enter(identity, len(body)) as permit:
-            reply = await self._admitted(seen, view, target.form, headers, body, permit)
+            job = self._admitted(caller, view, target.form, headers, body, permit)
+            slow = len(body) >= _SLOW_BYTES or b"content-encoding" in headers
+            reply = await (_in_time(job, caller.deadline_s) if slow else job)
         reply.headers = [
             *reply.headers,
             (b"x-request-id", seen.request_id.encode()),
@@ -104,32 +118,43 @@ class Pipeline:
 
     async def _admitted(
         self,
-        seen: Observation,
+        caller: Caller,
         view: VersionView,
         form: Form,
         headers: Headers,
         body: Buffer,
         permit: QuotaPermit,
     ) -> Reply:
+        seen = caller.seen
         body = await self._translation.plain_body(view, headers, body)
         request = await self._translation.decode(view, form, headers, body)
+        heed_parameters(caller, request, headers)
         document = body if form is not Form.INFER else None
         findings = await self._gates.contract.admit(seen, view, request, document)
-        await self._gates.quotas.charge_tokens(permit, findings.tokens)
+        caller.tokens = findings.tokens
+        await self._gates.quotas.charge_tokens(permit, caller.tokens)
         self._traffic.note(view, request, findings, seen.body_bytes)
-        answer = await self._call(seen, view, request)
+        given = await self._answer_of(caller, view, request)
         if findings.truncations:
-            note_truncations(answer, findings.truncations)
-        return await self._translation.encode(form, headers, request, answer)
+            note_truncations(given.answer, findings.truncations)
+        reply = await self._translation.encode(form, headers, request, given.answer)
+        if given.headers:
+            reply.headers = [*reply.headers, *given.headers]
+        return reply
 
-    async def _call(self, seen: Observation, view: VersionView, request: InferRequest) -> Answer:
+    async def _answer_of(self, caller: Caller, view: VersionView, request: InferRequest) -> Given:
         classified = classified_here(view.contract, request) if request.outputs else {}
-        upstream = without_classes(request, classified)
-        header, data = encode_for_triton(upstream)
-        raw = await self._triton.infer(view, header, data)
-        seen.answered()
-        answer = await self._translation.decode_answer(raw)
-        await self._gates.contract.accept(seen, view, answer, upstream)
+        given = await self._answers.find(caller, view, without_classes(request, classified))
         if classified:
-            await asyncio.to_thread(put_classes, view.contract, answer, classified)
-        return answer
+            await asyncio.to_thread(put_classes, view.contract, given.answer, classified)
+        return given
+
+
+async def _in_time(job: Coroutine[Any, Any, Reply], deadline_s: float) -> Reply:
+    """Hold all stages of a large request to its deadline: reading it alone may take seconds."""
+    try:
+        async with asyncio.timeout_at(deadline_s):
+            return await job
+    except TimeoutError as error:
+        message = "the request's time was over before its answer was written"
+        raise DeadlineExceeded(message) from error

@@ -8,6 +8,7 @@ import msgspec
 from control.errors import (
     BadUpstreamAnswer,
     ControlError,
+    DeadlineExceeded,
     MalformedRequest,
     ModelFailed,
     ModelNotFound,
@@ -18,6 +19,8 @@ from control.errors import (
 
 #: The only sign that Triton gives of a dead Python stub (every ready endpoint still says 200).
 _DEAD_STUB: Final = re.compile(r"Stub process '[^']*' is not healthy")
+_EXPIRED: Final = re.compile(r"Request timeout expired")
+_TOO_LONG_IN_QUEUE: Final = "the request's time ran out in Triton's queue"
 _NOT_LOADED: Final = re.compile(r"is not at ready state|has no available versions|is not found")
 #: Python exceptions come with the frames they passed; paths in them are nobody's business.
 _FRAMES: Final = re.compile(r"\s*\n\s*At:\s*\n.*", re.DOTALL)
@@ -34,6 +37,14 @@ class _ErrorBody(msgspec.Struct):
 
 class StubDied(UpstreamUnavailable):
     """The model's Python process is dead: it fails every request until it is loaded anew."""
+
+
+class TritonDied(UpstreamUnavailable):
+    """The whole tritonserver died under this request, more than once."""
+
+
+class TritonFull(Overloaded):
+    """Triton's own queue is full."""
 
 
 class ModelUnavailable(UpstreamUnavailable):
@@ -55,8 +66,10 @@ def classify_refusal(status: int, body: bytes) -> ControlError:  # noqa: PLR0911
             return ModelNotFound(message)
         case 501:
             return NotSupported(message)
+        case 503 if _EXPIRED.search(text):
+            return DeadlineExceeded(_TOO_LONG_IN_QUEUE)
         case 503:
-            return Overloaded(message, retry_after_s=_RETRY_AFTER_S)
+            return TritonFull(message, retry_after_s=_RETRY_AFTER_S)
         case _ if status >= 500:  # noqa: PLR2004 - the class of server errors
             return ModelFailed(message)
         case _:

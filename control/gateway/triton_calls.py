@@ -7,11 +7,17 @@ from typing import Final
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer
 from control.errors import DeadlineExceeded, UpstreamUnavailable
-from control.gateway.replies_of_triton import ModelUnavailable, StubDied, classify_refusal
-from control.gateway.snapshots import SnapshotHolder
+from control.gateway.codec.triton_form import EncodedRequest
+from control.gateway.replies_of_triton import ModelUnavailable, TritonDied, classify_refusal
 from control.gateway.upstream_gate import HoldLimits, UpstreamGate
 from control.observability.metrics import GatewayMetrics
-from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream, UpstreamAnswer
+from control.triton.upstream import (
+    Abandoned,
+    ConnectionLost,
+    ConnectRefused,
+    Upstream,
+    UpstreamAnswer,
+)
 
 _OK: Final = 200
 _NOT_LOADED_RETRY_S: Final = 0.1
@@ -23,39 +29,40 @@ class TritonCalls:
     def __init__(
         self,
         upstream: Upstream,
-        snapshots: SnapshotHolder,
         metrics: GatewayMetrics,
         *,
         hold: HoldLimits,
         timeout_s: float,
     ) -> None:
-        """Call through ``upstream``; an inference gets ``timeout_s`` from first to last byte."""
+        """Call through ``upstream``; what is no inference gets ``timeout_s``."""
         self.upstream = upstream
         self.gate = UpstreamGate(self._is_live, hold, metrics)
         upstream.on_idle_lost = self.gate.suspect
-        self._snapshots = snapshots
         self._metrics = metrics
         self._timeout_s = timeout_s
 
     async def infer(
-        self, view: VersionView, header: bytes, data: Sequence[Buffer]
+        self,
+        view: VersionView,
+        request: EncodedRequest,
+        deadline_s: float,
+        abandoned: Abandoned | None = None,
     ) -> UpstreamAnswer:
-        """Send one inference in binary form and give Triton's 200.
+        """Send one inference in binary form and give Triton's 200, by ``deadline_s`` (loop time).
 
         Raises the ControlError that Triton's refusal means, DeadlineExceeded, or, where Triton
-        stays away or dies again and again under this request, UpstreamUnavailable.
+        stays away or dies again and again under this request, UpstreamUnavailable. Triton works on
+        what was given up; ``abandoned`` hears when it is done.
         """
-        parts = [self._head(view, header, data), header, *data]
+        parts = [self._head(view, request), request.header, *request.data]
         loop = asyncio.get_running_loop()
-        started_s = loop.time()
-        deadline_s = started_s + self._timeout_s
-        hold_until_s = min(deadline_s, started_s + self.gate.limits.timeout_s)
+        hold_until_s = min(deadline_s, loop.time() + self.gate.limits.timeout_s)
         losses = 0
         while True:
             if not self.gate.is_open:
                 await self.gate.wait_open(hold_until_s)
             try:
-                return await self._send(view, parts, deadline_s)
+                return await self._send(parts, deadline_s, abandoned)
             except ConnectRefused as error:
                 self.gate.close(str(error))
             except ConnectionLost as error:
@@ -63,14 +70,20 @@ class TritonCalls:
                 losses += 1
                 if losses > self.gate.limits.max_replays:
                     message = f"Triton died {losses} times under this request"
-                    raise UpstreamUnavailable(message, retry_after_s=5) from error
+                    raise TritonDied(message, retry_after_s=5) from error
                 self._metrics.replays.inc()
             except ModelUnavailable:
                 # Triton answers before a restarted model is loaded; the snapshot says it will be.
-                if loop.time() > hold_until_s:
+                left_s = hold_until_s - loop.time()
+                if left_s <= 0.0:
                     raise
                 with self.gate.holding():
-                    await asyncio.sleep(_NOT_LOADED_RETRY_S)
+                    await asyncio.sleep(min(left_s, _NOT_LOADED_RETRY_S))
+
+    async def wait_until_up(self, deadline_s: float) -> None:
+        """Wait for a Triton that is away, as long as requests are held; raises as ``infer``."""
+        now_s = asyncio.get_running_loop().time()
+        await self.gate.wait_open(min(deadline_s, now_s + self.gate.limits.timeout_s))
 
     async def request(
         self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body: Buffer = b""
@@ -88,20 +101,17 @@ class TritonCalls:
             raise DeadlineExceeded(message) from error
 
     async def _send(
-        self, view: VersionView, parts: Sequence[Buffer], deadline_s: float
+        self, parts: Sequence[Buffer], deadline_s: float, abandoned: Abandoned | None
     ) -> UpstreamAnswer:
-        answer = await self.upstream.call(parts, deadline_s)
+        answer = await self.upstream.call(parts, deadline_s, abandoned)
         if answer.status == _OK:
             return answer
-        error = classify_refusal(answer.status, bytes(answer.body))
-        if isinstance(error, StubDied):
-            self._snapshots.mark_dead(view)
-        raise error
+        raise classify_refusal(answer.status, bytes(answer.body))
 
-    def _head(self, view: VersionView, header: bytes, data: Sequence[Buffer]) -> bytes:
+    def _head(self, view: VersionView, request: EncodedRequest) -> bytes:
         path = b"/v2/models/%b/versions/%d/infer" % (view.model.encode(), view.version)
-        extra = b"Inference-Header-Content-Length: %d\r\n" % len(header)
-        return self.upstream.head(b"POST", path, len(header) + sum(map(len, data)), extra)
+        extra = b"Inference-Header-Content-Length: %d\r\n" % len(request.header)
+        return self.upstream.head(b"POST", path, request.length, extra)
 
     async def _is_live(self) -> bool:
         try:

@@ -61,6 +61,16 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             write_parts(self._transport, parts)
         return self._waiter
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is under way."""
+        return self._waiter is not None and self.is_open
+
+    def go_on(self) -> "asyncio.Future[UpstreamAnswer]":
+        """Give a new future for the answer under way, in place of one that was given up."""
+        self._waiter = self._loop.create_future()
+        return self._waiter
+
     def close(self) -> None:
         """Close the socket; an answer under way is dropped."""
         if self._transport is not None:

@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from control.core.tensors import Buffer
 from control.errors import DeadlineExceeded
@@ -17,13 +18,29 @@ class ConnectRefused(Exception):
     """Nobody listens at Triton's address: the request was not sent."""
 
 
+class Abandoned(Protocol):
+    """Who cares for a call that was given up: Triton goes on with it, since HTTP cannot cancel."""
+
+    def left(self) -> None:
+        """Hear that nobody waits for the answer any more, and that Triton works on."""
+        ...
+
+    def ended(self, answer: UpstreamAnswer | None) -> None:
+        """Hear that Triton is done with it; None where no answer came."""
+        ...
+
+
 class Upstream:
     """Keeps idle connections for reuse, newest first. All methods belong to the event loop."""
 
-    def __init__(self, address: Address, *, max_idle: int = 256) -> None:
-        """Connect to ``address`` on demand and keep up to ``max_idle`` connections open."""
+    def __init__(self, address: Address, *, max_idle: int = 256, patience_s: float = 60.0) -> None:
+        """Connect to ``address`` on demand and keep up to ``max_idle`` connections open.
+
+        The answer of a call that was given up is waited for ``patience_s`` at most.
+        """
         self._address = address
         self._max_idle = max_idle
+        self._patience_s = patience_s
         self._idle: deque[UpstreamConnection] = deque()
         self._host = address.host_header.encode()
         #: Called when Triton closes a connection on which nothing was asked: the first sign of
@@ -31,12 +48,15 @@ class Upstream:
         self.on_idle_lost: Callable[[], None] = _ignore
 
     async def call(
-        self, parts: Sequence[Buffer], deadline_s: float | None = None
+        self,
+        parts: Sequence[Buffer],
+        deadline_s: float | None = None,
+        abandoned: Abandoned | None = None,
     ) -> UpstreamAnswer:
         """Send a request whose head ``parts`` already contain.
 
         Raises ConnectRefused, ConnectionLost, or DeadlineExceeded at ``deadline_s`` (loop time). A
-        call that was given up closes its connection: what Triton still answers belongs to nobody.
+        call that was given up closes its connection, unless ``abandoned`` wants to hear its end.
         """
         connection = self._take_idle() or await self._connect_by(deadline_s)
         waiter = connection.send(parts)
@@ -46,7 +66,10 @@ class Upstream:
         try:
             answer = await waiter
         except (asyncio.CancelledError, DeadlineExceeded):
-            connection.close()
+            if abandoned is None or not connection.is_busy:
+                connection.close()
+            else:
+                self._leave(connection, abandoned)
             raise
         finally:
             if timer is not None:
@@ -82,6 +105,26 @@ class Upstream:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()  # popped first, so that nobody takes it for Triton's death
+
+    def _leave(self, connection: UpstreamConnection, abandoned: Abandoned) -> None:
+        abandoned.left()
+        waiter = connection.go_on()
+        timer = asyncio.get_running_loop().call_later(self._patience_s, connection.close)
+        waiter.add_done_callback(partial(self._end, connection, abandoned, timer))
+
+    def _end(
+        self,
+        connection: UpstreamConnection,
+        abandoned: Abandoned,
+        timer: asyncio.TimerHandle,
+        waiter: "asyncio.Future[UpstreamAnswer]",
+    ) -> None:
+        timer.cancel()
+        if waiter.exception() is not None:
+            abandoned.ended(None)
+            return
+        self._give_back(connection)
+        abandoned.ended(waiter.result())
 
     def _take_idle(self) -> UpstreamConnection | None:
         while self._idle:
@@ -131,4 +174,4 @@ def _expire(waiter: "asyncio.Future[UpstreamAnswer]") -> None:
         waiter.set_exception(DeadlineExceeded(_TOO_LATE))
 
 
-__all__ = ["ConnectRefused", "ConnectionLost", "Upstream", "UpstreamAnswer"]
+__all__ = ["Abandoned", "ConnectRefused", "ConnectionLost", "Upstream", "UpstreamAnswer"]

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 
 from control.core.contract import derive_contract
 from control.core.snapshot import ModelView, Snapshot, VersionView
-from control.gateway.snapshots import SnapshotHolder
 from control.gateway.triton_calls import TritonCalls
 from control.gateway.upstream_gate import HoldLimits
 from control.observability.metrics import GatewayMetrics
@@ -81,7 +80,6 @@ class CallsMaker:
 
     def __init__(self, fake: FakeTriton, metrics: GatewayMetrics) -> None:
         self._fake, self._metrics = fake, metrics
-        self.snapshots = SnapshotHolder()
         self._made: list[TritonCalls] = []
 
     async def __call__(
@@ -89,9 +87,7 @@ class CallsMaker:
     ) -> TritonCalls:
         limits = HoldLimits(**{"probe_interval_s": 0.005, **hold})  # type: ignore[arg-type]
         upstream = Upstream(Address(unix_path=str(self._fake.path)))
-        calls = TritonCalls(
-            upstream, self.snapshots, self._metrics, hold=limits, timeout_s=timeout_s
-        )
+        calls = TritonCalls(upstream, self._metrics, hold=limits, timeout_s=timeout_s)
         self._made.append(calls)
         if opened:
             calls.gate.close("starting")

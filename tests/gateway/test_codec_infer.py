@@ -24,7 +24,8 @@ def test_what_a_client_sends_is_what_triton_gets(
 ) -> None:
     """Decoded and encoded for Triton, a binary request is the same request."""
     body, length = binary_body(parts, id=request_id)
-    header, data = encode_for_triton(decode_infer(body, length, LIMIT))
+    encoded = encode_for_triton(decode_infer(body, length, LIMIT))
+    header, data = encoded.header, encoded.data
     document = json.loads(header)
     assert [
         (one["name"], one["datatype"], one["shape"], bytes(raw))

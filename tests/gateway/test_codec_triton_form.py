@@ -28,7 +28,7 @@ def test_triton_is_always_asked_for_binary(
     """However the client wants its answer, Triton gives it in binary form."""
     request = decode_infer(json_body(), None, LIMIT)
     request.outputs, request.parameters = outputs, parameters
-    document = json.loads(encode_for_triton(request)[0])
+    document = json.loads(encode_for_triton(request).header)
     if outputs:
         assert all(one["parameters"]["binary_data"] is True for one in document["outputs"])
     else:

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from control.errors import (
     BadUpstreamAnswer,
     ControlError,
+    DeadlineExceeded,
     MalformedRequest,
     ModelFailed,
     ModelNotFound,
     NotSupported,
-    Overloaded,
 )
 from control.gateway.replies_of_triton import (
     ModelUnavailable,
     StubDied,
+    TritonFull,
     classify_refusal,
     scrub,
 )
@@ -40,7 +41,8 @@ def error(text: str) -> bytes:
         (400, "model 'x' is not found", MalformedRequest),
         (404, "no such thing", ModelNotFound),
         (501, "not built in", NotSupported),
-        (503, "Exceeds maximum queue size", Overloaded),
+        (503, "Exceeds maximum queue size", TritonFull),
+        (503, "Request timeout expired", DeadlineExceeded),
         (500, "Failed to process the request(s)", ModelFailed),
         (599, "strange", ModelFailed),
         (302, "elsewhere", BadUpstreamAnswer),

@@ -1,9 +1,11 @@
 """The snapshot that requests are decided by."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from control.core.protection import Fallback, FallbackKind, Protection
 from control.core.snapshot import Snapshot
 from control.errors import ModelNotFound, UpstreamUnavailable
 from control.gateway.snapshots import SnapshotHolder
@@ -55,23 +57,20 @@ async def test_the_choice_is_the_cores() -> None:
         holder.choose("identity", 9)
     with pytest.raises(UpstreamUnavailable):
         holder.choose("identity", 3)
-    assert holder.is_ready("identity", 1)
-    assert not holder.is_ready("identity", 3)
-    assert not holder.is_ready("nobody", None)
+    assert holder.choose_ready("identity", 1) is ONE
+    assert holder.choose_ready("identity", 3) is None
+    assert holder.choose_ready("nobody", None) is None
 
 
-async def test_a_version_seen_dead_is_not_chosen_until_the_controller_speaks() -> None:
-    """What a gateway learns itself counts at once; another version is not touched by it."""
+async def test_a_sick_version_is_given_where_fallbacks_may_answer() -> None:
+    """A version that cannot answer is still chosen, for its contract to say who can."""
+    fallbacks = (Fallback(FallbackKind.STATIC),)
+    sick = replace(make_view(ready=False), protection=Protection(fallbacks=fallbacks))
     holder = SnapshotHolder()
-    holder.accept(snapshot_of(ONE, TWO))
-    holder.mark_dead(TWO)
-    assert holder.is_dead(TWO)
-    assert not holder.is_ready("identity", 2)
-    with pytest.raises(UpstreamUnavailable):
-        holder.choose("identity", 2)
-    assert holder.choose("identity", 1) is ONE
-    holder.accept(snapshot_of(ONE, TWO))  # nothing new of the versions: access has changed, say
-    assert holder.is_dead(TWO)
-    reloaded = make_view(version=2, max_batch_size=7)
-    holder.accept(snapshot_of(ONE, reloaded))
-    assert holder.choose("identity", 2) is reloaded
+    holder.accept(snapshot_of(sick))
+    assert holder.choose("identity", 1) is sick
+    assert holder.choose("identity", None) is sick
+    holder.accept(snapshot_of(replace(sick, loaded=False)))
+    for version in (1, None):
+        with pytest.raises(UpstreamUnavailable):
+            holder.choose("identity", version)

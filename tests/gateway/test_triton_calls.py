@@ -14,9 +14,14 @@ from control.errors import (
     Overloaded,
     UpstreamUnavailable,
 )
+from control.gateway.codec.triton_form import EncodedRequest
 from control.gateway.replies_of_triton import ModelUnavailable, StubDied
 from control.gateway.triton_calls import TritonCalls
+from control.gateway.upstream_gate import HoldLimits
+from control.triton.address import Address
+from control.triton.upstream import Abandoned, Upstream, UpstreamAnswer
 from tests.fakes.fake_triton import (
+    Act,
     Exchange,
     FakeTriton,
     answer_twice,
@@ -49,9 +54,15 @@ HEADER = json.dumps(
 ).encode()
 
 
-async def infer(calls: TritonCalls) -> bytes:
+REQUEST = EncodedRequest(HEADER, [DATA])
+
+
+async def infer(
+    calls: TritonCalls, *, timeout_s: float = 20.0, abandoned: Abandoned | None = None
+) -> bytes:
     """Send one inference and give the binary part of its answer."""
-    answer = await calls.infer(VIEW, HEADER, [DATA])
+    deadline_s = asyncio.get_running_loop().time() + timeout_s
+    answer = await calls.infer(VIEW, REQUEST, deadline_s, abandoned)
     return bytes(answer.body)[int(answer.headers[b"inference-header-content-length"]) :]
 
 
@@ -119,9 +130,9 @@ async def test_a_triton_that_stays_away_is_not_waited_for_for_ever(
     make_calls: CallsMaker, fake: FakeTriton
 ) -> None:
     """After the hold time a request is answered with when to try again."""
-    calls = await make_calls(timeout_s=60.0)
     await fake.stop()
-    calls = await make_calls(opened=False, timeout_s=0.05)
+    calls = await make_calls(opened=False)
+    calls.gate.limits = HoldLimits(timeout_s=0.05)
     calls.gate.close("gone")
     with pytest.raises(UpstreamUnavailable) as caught:
         await infer(calls)
@@ -132,31 +143,92 @@ async def test_an_overrun_call_ends_at_its_deadline(
     make_calls: CallsMaker, fake: FakeTriton
 ) -> None:
     """A call that Triton does not answer is given up in time, and so is its connection."""
-    calls = await make_calls(timeout_s=0.05)
+    calls = await make_calls()
     fake.then(hang)
     with pytest.raises(DeadlineExceeded):
-        await infer(calls)
+        await infer(calls, timeout_s=0.05)
     assert len(calls.upstream._idle) == 0
     assert calls.gate.is_open
 
 
-async def test_a_late_answer_never_reaches_another_call(
-    make_calls: CallsMaker, fake: FakeTriton
-) -> None:
-    """What Triton answers to a call that was given up belongs to nobody."""
-    release = asyncio.Event()
+class Heir:
+    """Hears of a call that was given up."""
 
-    async def late(exchange: Exchange) -> None:
+    def __init__(self) -> None:
+        self.heard: list[UpstreamAnswer | str | None] = []
+
+    def left(self) -> None:
+        """Triton goes on."""
+        self.heard.append("left")
+
+    def ended(self, answer: UpstreamAnswer | None) -> None:
+        """Triton is done."""
+        self.heard.append(answer)
+
+
+def late(release: asyncio.Event) -> Act:
+    """Answer with another number, once released."""
+
+    async def act(exchange: Exchange) -> None:
         await release.wait()
         output = ("OUTPUT0", "FP32", [1, 1], struct.pack("<f", 666.0))
         await exchange.send(exchange.infer_reply([output]))
 
-    calls = await make_calls(timeout_s=0.2)
-    fake.then(late)
+    return act
+
+
+@pytest.mark.parametrize("heir", [None, Heir()])
+async def test_a_late_answer_never_reaches_another_call(
+    make_calls: CallsMaker, fake: FakeTriton, heir: Heir | None
+) -> None:
+    """What Triton answers to a call that was given up belongs to nobody, or to its heir."""
+    release = asyncio.Event()
+    calls = await make_calls()
+    fake.then(late(release))
     with pytest.raises(DeadlineExceeded):
-        await infer(calls)
+        await infer(calls, timeout_s=0.05, abandoned=heir)
+    assert await infer(calls) == DATA
     release.set()
     assert await infer(calls) == DATA
+    if heir is not None:
+        await eventually(lambda: len(heir.heard) == 2, "the heir has heard of the end")
+        said, answer = heir.heard
+        assert said == "left"
+        assert isinstance(answer, UpstreamAnswer)
+        assert answer.status == 200
+        assert await infer(calls) == DATA
+        assert fake.connections <= 3  # the heir's connection is used again
+
+
+async def test_a_client_that_left_leaves_its_call_to_the_heir(
+    make_calls: CallsMaker, fake: FakeTriton
+) -> None:
+    """Triton cannot cancel: the heir hears when it is done, also where that is by dying."""
+    calls = await make_calls()
+    fake.then(hang)
+    heir = Heir()
+    task = asyncio.create_task(infer(calls, abandoned=heir))
+    await eventually(lambda: fake.inferences, "the call is under way")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert heir.heard == ["left"]
+    await fake.stop()
+    await eventually(lambda: len(heir.heard) == 2, "the heir has heard of the end")
+    assert heir.heard == ["left", None]
+
+
+async def test_an_heir_is_not_kept_waiting_for_ever(fake: FakeTriton) -> None:
+    """What Triton never answers is over when patience is."""
+    upstream = Upstream(Address(unix_path=str(fake.path)), patience_s=0.05)
+    fake.then(hang)
+    heir = Heir()
+    head = upstream.head(b"POST", b"/v2/models/identity/infer", REQUEST.length, b"")
+    deadline_s = asyncio.get_running_loop().time() + 0.01
+    with pytest.raises(DeadlineExceeded):
+        await upstream.call([head, HEADER, DATA], deadline_s, heir)
+    await eventually(lambda: len(heir.heard) == 2, "the heir has heard of the end")
+    assert heir.heard == ["left", None]
 
 
 async def test_an_answer_that_nobody_asked_for_reaches_nobody(
@@ -204,15 +276,14 @@ async def test_a_model_that_never_loads_is_given_up(
         await infer(calls)
 
 
-async def test_a_dead_stub_is_remembered_until_it_answers(
+async def test_a_dead_stub_is_told_from_other_failures(
     make_calls: CallsMaker, fake: FakeTriton
 ) -> None:
-    """The version whose process died is not asked again at once, and an answer clears it."""
+    """The version whose process died is not asked again at once."""
     calls = await make_calls()
     fake.then(stub_died("identity"))
     with pytest.raises(StubDied):
         await infer(calls)
-    assert make_calls.snapshots.is_dead(VIEW)
     assert len(fake.inferences) == 1
 
 
@@ -288,8 +359,8 @@ async def test_holding_never_outlasts_the_deadline(
     make_calls: CallsMaker, fake: FakeTriton
 ) -> None:
     """A request has its time from first to last byte, waiting for Triton included."""
-    calls = await make_calls(timeout_s=0.05)
+    calls = await make_calls()
     await fake.stop()
     async with asyncio.timeout(10):
         with pytest.raises(UpstreamUnavailable):
-            await infer(calls)
+            await infer(calls, timeout_s=0.05)

@@ -55,8 +55,21 @@ class Answer:
     as_triton_wrote_it: bool = True
 
 
-def encode_for_triton(request: InferRequest) -> tuple[bytes, list[Buffer]]:
-    """Give the JSON part and the binary parts of the request."""
+@dataclass(frozen=True, slots=True)
+class EncodedRequest:
+    """A request as Triton gets it: the JSON part and the binary parts, ``length`` bytes in all."""
+
+    header: bytes
+    data: list[Buffer]
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole body."""
+        return len(self.header) + sum(map(len, self.data))
+
+
+def encode_for_triton(request: InferRequest, timeout_us: int = 0) -> EncodedRequest:
+    """Write the request for Triton, with the time that is left for it (0: none is said)."""
     document: dict[str, object] = {
         "inputs": [
             {
@@ -70,6 +83,9 @@ def encode_for_triton(request: InferRequest) -> tuple[bytes, list[Buffer]]:
     }
     if request.request_id:
         document["id"] = request.request_id
+    parameters = dict(request.parameters)
+    if timeout_us:
+        parameters["timeout"] = timeout_us
     if request.outputs:
         document["outputs"] = [
             {
@@ -80,11 +96,11 @@ def encode_for_triton(request: InferRequest) -> tuple[bytes, list[Buffer]]:
             }
             for output in request.outputs
         ]
-        if request.parameters:
-            document["parameters"] = dict(request.parameters)
     else:
-        document["parameters"] = {**request.parameters, "binary_data_output": True}
-    return orjson.dumps(document), [tensor.data for tensor in request.inputs]
+        parameters["binary_data_output"] = True
+    if parameters:
+        document["parameters"] = parameters
+    return EncodedRequest(orjson.dumps(document), [tensor.data for tensor in request.inputs])
 
 
 def decode_from_triton(headers: dict[bytes, bytes], body: Buffer) -> Answer:

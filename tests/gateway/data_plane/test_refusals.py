@@ -78,7 +78,7 @@ async def test_what_triton_does_wrong_is_told_as_such(
 ) -> None:
     """No bad answer goes out as a good one, and no text of Triton's goes out unscrubbed."""
     await plane.ready()
-    plane.fake.then(act)
+    plane.fake.then(act, act)  # it is asked again once
     answered = await plane.infer(1.0)
     assert (answered.status, answered.code) == (status, code)
     assert b"/models/" not in answered.body
@@ -103,6 +103,6 @@ async def test_a_broken_text_tensor_is_refused_either_way(plane: Plane, data: by
         inference_header_content_length=str(len(header)),
     )
     assert (answered.status, answered.code) == (400, "malformed_request")
-    plane.fake.then(answer_with(("OUTPUT0", "BYTES", [1, 1], data)))
+    plane.fake.then(*[answer_with(("OUTPUT0", "BYTES", [1, 1], data))] * 2)  # asked again once
     answered = await plane.ask("POST", "/v2/models/texts/generate", b'{"INPUT0": "x"}')
     assert (answered.status, answered.code) == (502, "bad_upstream_answer")

@@ -1,0 +1,108 @@
+"""Where an answer comes from: kept, shared, called, called again, or given in its stead."""
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from control.core.fallback_plan import time_for_primary
+from control.core.snapshot import VersionView
+from control.core.tensors import InferRequest
+from control.errors import ControlError
+from control.gateway.attempts import Attempts
+from control.gateway.caller import Caller
+from control.gateway.codec.triton_form import Answer
+from control.gateway.contract_gate import ContractGate
+from control.gateway.fallbacks import Fallbacks, Fallen, Unanswered
+from control.gateway.protected_calls import ProtectedCalls
+from control.gateway.reuse import Reuse, Source
+
+#: A header's name and value.
+_Header = tuple[bytes, bytes]
+
+_FROM_TRITON: Final[tuple[_Header, ...]] = ()
+_REUSED: Final[dict[Source, tuple[_Header, ...]]] = {
+    Source.UPSTREAM: _FROM_TRITON,
+    Source.CACHE: ((b"seawall-cache", b"hit"),),
+    Source.SHARED: ((b"seawall-cache", b"shared"),),
+}
+
+
+@dataclass(slots=True)
+class Given:
+    """An answer, and the headers that say where it came from if not from a call of its own."""
+
+    answer: Answer
+    headers: tuple[_Header, ...] = field(default=_FROM_TRITON)
+
+
+class Answers:
+    """Finds an answer to each request. One per gateway; all calls on its event loop."""
+
+    def __init__(
+        self,
+        calls: ProtectedCalls,
+        attempts: Attempts,
+        reuse: Reuse,
+        fallbacks: Fallbacks,
+        contract: ContractGate,
+    ) -> None:
+        """Reuse answers, or make ``calls`` in some ``attempts``, or take the ``fallbacks``."""
+        self._calls = calls
+        self._attempts = attempts
+        self._reuse = reuse
+        self._fallbacks = fallbacks
+        self._contract = contract
+
+    async def find(self, caller: Caller, view: VersionView, request: InferRequest) -> Given:
+        """Give a right answer by the caller's deadline; raises why there is none."""
+        deadline_s = caller.deadline_s
+        protection = view.protection
+        if protection.fallbacks:
+            deadline_s = time_for_primary(deadline_s, time.monotonic(), protection)
+        try:
+            if not protection.deterministic:
+                return Given(await self._call(caller, view, request, deadline_s))
+            execute = partial(self._call, caller, view, request)
+            answer, source = await self._reuse.answer(
+                view, request, tenant=caller.tenant, deadline_s=deadline_s, execute=execute
+            )
+            return Given(answer, _REUSED[source])
+        except ControlError as error:
+            fallen = await self._fall_back(caller, view, request, error)
+            if fallen is None:
+                raise
+            return Given(fallen.answer, _marks(fallen))
+
+    async def _call(
+        self, caller: Caller, view: VersionView, request: InferRequest, deadline_s: float
+    ) -> Answer:
+        send = partial(self._calls.send, caller, view, request)
+        return await self._attempts.run(
+            view, send, deadline_s=deadline_s, safe=not view.contract.stateful
+        )
+
+    async def _fall_back(
+        self, caller: Caller, view: VersionView, request: InferRequest, cause: ControlError
+    ) -> Fallen | None:
+        if not view.protection.fallbacks:
+            return None
+        lost = Unanswered(view, request, caller.tenant, caller.deadline_s, cause)
+
+        async def accept(answer: Answer) -> None:
+            await self._contract.accept(caller.seen, view, answer, request)
+
+        return await self._fallbacks.answer(lost, partial(self._call_other, caller), accept)
+
+    async def _call_other(
+        self, caller: Caller, view: VersionView, request: InferRequest, deadline_s: float
+    ) -> Answer:
+        """Call a stand-in, whose own contract holds too."""
+        await self._contract.admit(caller.seen, view, request, None)
+        return await self._call(caller, view, request, deadline_s)
+
+
+def _marks(fallen: Fallen) -> tuple[_Header, ...]:
+    marks = ((b"seawall-degraded", b"true"), (b"seawall-fallback", fallen.kind.value.encode()))
+    by = ((b"seawall-fallback-by", fallen.by.encode()),) if fallen.by else ()
+    return marks + by
