@@ -79,9 +79,8 @@ class PipelineBench:
             Gates(Identifier(required=False), quotas, contract, 60.0),
             translation,
             Answers(
+                guards,
                 ProtectedCalls(guards, triton, translation, contract),
-                guards.attempts,
-                guards.reuse,
                 Fallbacks(snapshots, guards.reuse, metrics),
                 contract,
             ),

@@ -2,6 +2,7 @@
 
 from control.core.adaptive_limit import AdaptiveLimit, ServerShape, TritonLoad, Window
 from control.core.call_times import CallTimes
+from control.core.freed_places import FreedPlaces
 from control.core.protection import ConcurrencyPolicy
 
 
@@ -11,7 +12,7 @@ class MeasuredLimit:
     Each of the ``workers`` is taken to have its even part of the traffic.
     """
 
-    __slots__ = ("_adaptive", "_load", "_workers", "limit", "queue_s", "times")
+    __slots__ = ("_adaptive", "_load", "_workers", "freed", "limit", "queue_s", "times")
 
     def __init__(
         self, policy: ConcurrencyPolicy, shape: ServerShape, workers: int, now_s: float
@@ -21,6 +22,8 @@ class MeasuredLimit:
         self._workers = workers
         self._load: TritonLoad | None = None
         self.times = CallTimes(now_s)
+        #: How fast those who wait get their places.
+        self.freed = FreedPlaces()
         #: Triton's mean queue time of the last window, seconds; None while unknown.
         self.queue_s: float | None = None
         self.limit = self._own_part()
@@ -30,16 +33,14 @@ class MeasuredLimit:
         """The rows from which on larger batches gain little, if known."""
         return self._adaptive.useful_batch
 
-    @property
-    def rate(self) -> float:
-        """The places that become free in a second while all are taken; 0 while unknown."""
-        rtt_s = self.times.mean_rtt_s
-        return self.limit / rtt_s if rtt_s else 0.0
-
     def reconfigure(self, policy: ConcurrencyPolicy, shape: ServerShape) -> None:
         """Go on under another policy."""
         self._adaptive.reconfigure(policy, shape)
         self.limit = self._own_part()
+
+    def filled(self, now_s: float) -> None:
+        """Note that all places are taken, or that somebody waits."""
+        self.freed.begin(now_s, self.limit, self.times.mean_rtt_s)
 
     def turn(self, now_s: float, load: TritonLoad | None) -> None:
         """Judge what has come back since the last window, once it is enough."""

@@ -11,7 +11,7 @@ _MOST_RETRY_AFTER_S: Final = 30
 _OVERLOADED: Final = {
     Shed.QUEUE_FULL: "too many requests wait already",
     Shed.DELAY: "the request had waited for too long",
-    Shed.CANNOT_FINISH: "the requests before this one will take longer than it has time",
+    Shed.CANNOT_FINISH: "the requests before this one will take longer than it may wait",
     Shed.MEMORY: "the memory that the request needs did not become free in time",
 }
 

@@ -6,16 +6,18 @@ from functools import partial
 from typing import Final
 
 from control.core.fallback_plan import time_for_primary
+from control.core.protection import FallbackKind
 from control.core.snapshot import VersionView
 from control.core.tensors import InferRequest
 from control.errors import ControlError
-from control.gateway.attempts import Attempts
+from control.gateway.admission import Ask
 from control.gateway.caller import Caller
 from control.gateway.codec.triton_form import Answer
 from control.gateway.contract_gate import ContractGate
 from control.gateway.fallbacks import Fallbacks, Fallen, Unanswered
+from control.gateway.guards import Guards
 from control.gateway.protected_calls import ProtectedCalls
-from control.gateway.reuse import Reuse, Source
+from control.gateway.reuse import Source
 
 #: A header's name and value.
 _Header = tuple[bytes, bytes]
@@ -41,16 +43,14 @@ class Answers:
 
     def __init__(
         self,
+        guards: Guards,
         calls: ProtectedCalls,
-        attempts: Attempts,
-        reuse: Reuse,
         fallbacks: Fallbacks,
         contract: ContractGate,
     ) -> None:
-        """Reuse answers, or make ``calls`` in some ``attempts``, or take the ``fallbacks``."""
+        """Reuse answers, or make ``calls`` in some attempts, or take the ``fallbacks``."""
+        self._guards = guards
         self._calls = calls
-        self._attempts = attempts
-        self._reuse = reuse
         self._fallbacks = fallbacks
         self._contract = contract
 
@@ -64,7 +64,7 @@ class Answers:
             if not protection.deterministic:
                 return Given(await self._call(caller, view, request, deadline_s))
             execute = partial(self._call, caller, view, request)
-            answer, source = await self._reuse.answer(
+            answer, source = await self._guards.reuse.answer(
                 view, request, tenant=caller.tenant, deadline_s=deadline_s, execute=execute
             )
             return Given(answer, _REUSED[source])
@@ -74,11 +74,25 @@ class Answers:
                 raise
             return Given(fallen.answer, _marks(fallen))
 
+    def refuse_hopeless(self, caller: Caller, view: VersionView, request: InferRequest) -> None:
+        """Refuse a request that would find no place, before anything more is spent on it.
+
+        Raises as admission does. Not where something else than a call of the version might answer.
+        """
+        admission = self._guards.admissions.of(view)
+        if not admission.queued:
+            return
+        ways = view.protection.fallbacks
+        if any(step.kind is not FallbackKind.CACHE for step in ways):
+            return
+        if not self._guards.reuse.may_have(view, request, tenant=caller.tenant):
+            admission.refuse_hopeless(Ask(caller.tenant, caller.priority, caller.deadline_s))
+
     async def _call(
         self, caller: Caller, view: VersionView, request: InferRequest, deadline_s: float
     ) -> Answer:
         send = partial(self._calls.send, caller, view, request)
-        return await self._attempts.run(
+        return await self._guards.attempts.run(
             view, send, deadline_s=deadline_s, safe=not view.contract.stateful
         )
 

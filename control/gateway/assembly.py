@@ -109,14 +109,9 @@ class Gateway:
             await asyncio.sleep(_WRITE_INTERVAL_S)
 
     def _answers(self, contract: ContractGate, translation: Translation) -> Answers:
-        guards = self.guards
-        return Answers(
-            ProtectedCalls(guards, self.triton, translation, contract),
-            guards.attempts,
-            guards.reuse,
-            Fallbacks(self.snapshots, guards.reuse, self.metrics),
-            contract,
-        )
+        calls = ProtectedCalls(self.guards, self.triton, translation, contract)
+        fallbacks = Fallbacks(self.snapshots, self.guards.reuse, self.metrics)
+        return Answers(self.guards, calls, fallbacks, contract)
 
     def _learn(self, snapshot: Snapshot) -> None:
         self.identifier.learn(snapshot.access)

@@ -22,6 +22,9 @@ _GOOD_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _OK: Final = "ok"
 _SERVER_ERROR: Final = 500
 _BREACH_LINE_INTERVAL_S: Final = 0.1
+#: Refusals that come in thousands when they come: of each, one line in this time.
+_IN_CROWDS: Final = frozenset({"circuit_open", "deadline_exceeded", "overloaded", "quota_exceeded"})
+_CROWD_LINE_INTERVAL_S: Final = 0.1
 _SHOWN_BREACHES: Final = 8
 
 _log = get_logger("request")
@@ -52,6 +55,14 @@ class Observation:
         self.answered_s = time.monotonic()
 
 
+@dataclass(slots=True)
+class _Crowd:
+    """Refusals of one kind: when one gets a line again, and how many got none."""
+
+    next_line_s: float = 0.0
+    unlogged: int = 0
+
+
 class Observer:
     """Turns observations into series and log lines."""
 
@@ -61,6 +72,7 @@ class Observer:
         self._access_log = access_log
         self._in_flight = 0
         self._next_breach_line_s = 0.0
+        self._crowds: dict[str, _Crowd] = {}
 
     def write_down(self) -> None:
         """Bring the metrics up to date with what has been counted."""
@@ -127,10 +139,26 @@ class Observer:
             if seen.answered_s:
                 series.upstream.observe(seen.answered_s - seen.routed_s)
         failed = seen.reason is not None
-        if self._access_log == "all" or (failed and self._access_log == "failures"):
+        if self._access_log == "all":
             self._write_line(seen, reply.status, now_s)
+        elif failed and self._access_log == "failures":
+            unlogged = self._unlogged(seen.outcome, now_s)
+            if unlogged is not None:
+                self._write_line(seen, reply.status, now_s, unlogged)
 
-    def _write_line(self, seen: Observation, status: int, now_s: float) -> None:
+    def _unlogged(self, outcome: str, now_s: float) -> int | None:
+        """Count those that got no line since the last such line; None where this gets none too."""
+        if outcome not in _IN_CROWDS:
+            return 0
+        crowd = self._crowds.setdefault(outcome, _Crowd())
+        if now_s < crowd.next_line_s:
+            crowd.unlogged += 1
+            return None
+        crowd.next_line_s = now_s + _CROWD_LINE_INTERVAL_S
+        unlogged, crowd.unlogged = crowd.unlogged, 0
+        return unlogged
+
+    def _write_line(self, seen: Observation, status: int, now_s: float, unlogged: int = 0) -> None:
         write = _log.warning if status >= _SERVER_ERROR else _log.info
         write(
             "request",
@@ -144,4 +172,5 @@ class Observer:
             tenant=seen.identity.tenant if seen.identity else None,
             bytes=seen.body_bytes,
             duration_ms=round((now_s - seen.started_s) * 1000, 3),
+            **({"others_like_it": unlogged} if unlogged else {}),
         )

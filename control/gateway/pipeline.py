@@ -6,6 +6,7 @@ route      the pinned version, or the newest ready one        ``snapshots``
 hurry      until when the answer is of use, who goes first    ``caller``
 admit      the caller's quota of requests and bytes           ``quota_gate``
 decode     JSON, binary or /generate to tensors               ``translation``
+shed       at once who would find no place                    ``answers``
 check      the request against the version's contract         ``contract_gate``
 admit      the caller's quota of tokens                       ``quota_gate``
 learn      what inputs look like, for contracts to come       ``traffic``
@@ -129,6 +130,7 @@ class Pipeline:
         body = await self._translation.plain_body(view, headers, body)
         request = await self._translation.decode(view, form, headers, body)
         heed_parameters(caller, request, headers)
+        self._answers.refuse_hopeless(caller, view, request)
         document = body if form is not Form.INFER else None
         findings = await self._gates.contract.admit(seen, view, request, document)
         caller.tokens = findings.tokens

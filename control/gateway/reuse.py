@@ -89,6 +89,21 @@ class Reuse:
         answer = await self._flights.share(key, request.request_id, deadline_s, execute, keep)
         return answer, source
 
+    def may_have(self, view: VersionView, request: InferRequest, *, tenant: str) -> bool:
+        """Whether an answer may be kept or on its way; a request too large to look up may have one.
+
+        For requests as they came: one whose text its contract would cut first has another key.
+        """
+        if not view.protection.deterministic or in_sequence(request):
+            return False
+        if is_heavy(request):
+            return True
+        version = self._version(view)
+        key = _key(version, request, tenant)
+        if key in self._flights:
+            return True
+        return self._cache.get_stale(key, self._clock(), version.most_stale_s) is not None
+
     async def stale(
         self, view: VersionView, request: InferRequest, *, tenant: str, max_stale_s: float
     ) -> Answer | None:

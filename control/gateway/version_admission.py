@@ -13,15 +13,14 @@ from control.core.adaptive_limit import TritonLoad
 from control.core.measured_limit import MeasuredLimit
 from control.core.outcome import Outcome
 from control.core.snapshot import VersionView
-from control.core.waiting_line import Shed, Waiter, WaitingLine
+from control.core.waiting_lane import Waiter
+from control.core.waiting_line import Shed, WaitingLine
 from control.errors import ControlError
 from control.gateway.admission_refusals import never_fits, refusal, too_late
 from control.gateway.admission_series import AdmissionSeries, AdmissionStatus
 from control.gateway.permits import Ask, Permit, Reservoir
 from control.gateway.server_shape import shape_of
 
-#: A wait that is predicted is a reason to refuse if it is so much longer than the time left.
-_CLEARLY: Final = 1.25
 _LEAST_TIMER_S: Final = 0.001
 
 
@@ -57,7 +56,7 @@ class Admission:
         self._series, self._clock = series, clock
         policy = view.protection
         self._measured = MeasuredLimit(policy.concurrency, shape_of(view), workers, clock())
-        self._times = self._measured.times
+        self._times, self._freed = self._measured.times, self._measured.freed
         self._line = WaitingLine[_Place](policy.queue)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = 0.0
@@ -103,20 +102,32 @@ class Admission:
             return None
         return self._grant(ask.memory_bytes, now_s)
 
+    def refuse_hopeless(self, ask: Ask) -> None:
+        """Raise at once what ``enter`` would, before anything is done for the request.
+
+        Its memory is not looked at: it need not be known yet.
+        """
+        if self.in_flight < self._measured.limit and not self._line.size:
+            return
+        now_s = self._clock()
+        self._refuse_late(ask, now_s)
+        if self._line.is_full_for(ask.tenant, ask.priority, now_s):
+            raise self._refusal(Shed.QUEUE_FULL, self._freed.rate(now_s))
+
     async def enter(self, ask: Ask) -> Permit:
         """Give a permit by the deadline; raises DeadlineExceeded, Overloaded or TooLarge."""
         permit = self.try_enter(ask)
         if permit is not None:
             return permit
         now_s = self._clock()
-        self._refuse_hopeless(ask, now_s)
+        self._refuse_too_large(ask.memory_bytes)
+        self._refuse_late(ask, now_s)
         place = _Place(asyncio.get_running_loop().create_future(), ask.memory_bytes)
         waiter = Waiter(place, ask.tenant, ask.priority, ask.deadline_s, now_s)
         pushed = self._line.join(waiter)
-        if pushed is waiter:
-            raise self._refusal(Shed.QUEUE_FULL)
         if pushed is not None:
             self._turn_away(pushed, Shed.QUEUE_FULL)
+        self._measured.filled(now_s)
         self.admit_waiting()
         self._arm()
         try:
@@ -128,20 +139,26 @@ class Admission:
     def take_back(self, permit: Permit, outcome: Outcome) -> None:
         """Count the end of a permit's call and let the next one in."""
         self.in_flight -= 1
+        now_s, freed = self._clock(), self._freed
+        if freed.is_busy:
+            freed.ended(now_s, self._measured.limit)
         if outcome is Outcome.SUCCESS:
-            self._times.succeeded(self._clock() - permit.started_s)
+            self._times.succeeded(now_s - permit.started_s)
         elif outcome is Outcome.DROPPED:
             self._times.dropped()
         if permit.reservoir is not None:
             permit.reservoir.release(permit.memory_bytes)
-        if self._line.size:
+        if freed.is_busy:
             self.admit_waiting()
 
     def admit_waiting(self) -> None:
         """Let in who waits, while there are places and memory."""
         line = self._line
-        while line.size and self.in_flight < self._measured.limit:
+        while self.in_flight < self._measured.limit:
             now_s = self._clock()
+            if not line.size:
+                self._freed.stop(now_s)
+                return
             waiter = line.next_waiter(now_s)
             if waiter.item.future.done():  # its task has been cancelled, and will run next
                 line.leave(waiter)
@@ -199,31 +216,37 @@ class Admission:
         self.in_flight += 1
         self.granted += 1
         self._times.most_in_flight = max(self._times.most_in_flight, self.in_flight)
+        if self.in_flight >= self._measured.limit:
+            self._measured.filled(now_s)
         return Permit(self, now_s, memory_bytes, reservoir)
 
-    def _refuse_hopeless(self, ask: Ask, now_s: float) -> None:
-        """Refuse at once what waiting would not help."""
-        needed, reservoir = ask.memory_bytes, self._reservoir
+    def _refuse_too_large(self, needed: int) -> None:
+        reservoir = self._reservoir
         if needed and reservoir is not None and not reservoir.fits_ever(needed):
             self._series.shed(Shed.MEMORY)
             raise never_fits(self._name, needed, reservoir.capacity)
+
+    def _refuse_late(self, ask: Ask, now_s: float) -> None:
+        """Refuse at once what waiting would not help."""
         left_s, fastest_s = ask.deadline_s - now_s, self._times.fastest_s
         if left_s <= fastest_s:
             self._series.shed(Shed.DEADLINE if left_s <= 0.0 else Shed.CANNOT_FINISH)
             raise too_late(self._name, left_s, fastest_s)
-        rate = self._measured.rate
+        line = self._line
+        rate = self._freed.rate(now_s) if line.size else 0.0
         if rate:
-            wait_s = self._line.ahead_of(ask.tenant, ask.priority, now_s) / rate
-            if wait_s + fastest_s > left_s * _CLEARLY:
-                raise self._refusal(Shed.CANNOT_FINISH)
+            most_s = min(line.patience_s(ask.priority, left_s, now_s), left_s - fastest_s)
+            if line.wait_s(ask.tenant, ask.priority, rate) > most_s:
+                raise self._refusal(Shed.CANNOT_FINISH, rate)
 
-    def _refusal(self, reason: Shed) -> ControlError:
+    def _refusal(self, reason: Shed, rate: float) -> ControlError:
         self._series.shed(reason)
-        return refusal(reason, self._name, queued=self.queued, rate=self._measured.rate)
+        return refusal(reason, self._name, queued=self.queued, rate=rate)
 
     def _turn_away(self, waiter: Waiter[_Place], reason: Shed) -> None:
         if not waiter.item.future.done():
-            waiter.item.future.set_exception(self._refusal(reason))
+            rate = self._freed.rate(self._clock())
+            waiter.item.future.set_exception(self._refusal(reason, rate))
 
     def _leave(self, waiter: Waiter[_Place]) -> None:
         """Take out a waiter whose task was cancelled, perhaps just after it had got its answer."""

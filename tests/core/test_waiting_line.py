@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from control.core.protection import Priority, QueuePolicy
-from control.core.waiting_line import Shed, Waiter, WaitingLine
+from control.core.waiting_lane import Waiter
+from control.core.waiting_line import Shed, WaitingLine
 
 HIGH, NORMAL, LOW = Priority.HIGH, Priority.NORMAL, Priority.LOW
 QUICK = QueuePolicy(max_queue_size=4, target_delay_s=0.005, interval_s=0.1)
@@ -66,44 +67,74 @@ def test_tenants_take_turns() -> None:
     assert line.serve_all() == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
 
 
-def test_under_overload_the_newest_goes_first() -> None:
-    """Once somebody has waited all the interval, old requests have likely been given up."""
-    line = Line(QueuePolicy(interval_s=0.1))
-    for number, name in enumerate("abc"):
-        line.add(name, number / 1000)
-    assert line.next_waiter(0.09).item == "a"
-    assert line.next_waiter(0.1).item == "c"
-
-
-def test_an_empty_line_ends_the_overload() -> None:
-    """What has been empty in between begins anew."""
+def test_a_line_that_moves_is_served_by_age() -> None:
+    """However long there has been a line, without overload the oldest goes first."""
     line = Line(QUICK)
-    line.add("a")
-    assert line.is_overloaded(0.1)
-    line.serve_all(0.1)
-    line.add("b", 0.15)
-    assert not line.is_overloaded(0.2)
-    assert line.is_overloaded(0.25)
+    for number in range(1000):
+        line.add(str(number), number / 1000)
+        if line.size == 3:
+            assert line.next_waiter(number / 1000).item == str(number - 2)
+            line.serve(line.next_waiter(number / 1000))
 
 
-def test_who_waits_too_long_under_overload_is_shed() -> None:
-    """Beyond the target delay, but not before the line has been busy for the interval."""
+def test_who_waits_for_longer_than_its_target_is_shed() -> None:
+    """It was let in by a wrong prediction, and has less and less use of an answer."""
     line = Line(QUICK)
     line.add("old")
-    line.add("new", 0.097)
-    assert line.take_due(0.099) == []
-    assert [(one.item, why) for one, why in line.take_due(0.1)] == [("old", Shed.DELAY)]
-    assert line.next_due_s() == pytest.approx(0.102)
-    assert [one.item for one, _ in line.take_due(0.1021)] == ["new"]
+    line.add("new", 0.004)
+    assert line.take_due(0.0049) == []
+    assert [(one.item, why) for one, why in line.take_due(0.005)] == [("old", Shed.DELAY)]
+    assert line.next_due_s() == pytest.approx(0.009)
+    assert [one.item for one, _ in line.take_due(0.0091)] == ["new"]
 
 
-def test_without_a_target_one_may_wait_for_half_of_its_time() -> None:
-    """Whoever has a minute is not turned away after milliseconds."""
-    line = Line(QueuePolicy(target_delay_s=None, interval_s=0.1))
+def test_after_somebody_has_waited_too_long_the_newest_go_first() -> None:
+    """Until nobody has done so for the interval; then the oldest again."""
+    line = Line(QueuePolicy(interval_s=0.1))
+    line.add("late", deadline_s=1.0)
+    for name in "abc":
+        line.add(name, 0.4)
+    assert line.next_waiter(0.49).item == "late"
+    assert [one.item for one, _ in line.take_due(0.5)] == ["late"]
+    assert line.next_waiter(0.5).item == "c"
+    assert line.next_waiter(0.599).item == "c"
+    assert line.next_waiter(0.6).item == "a"
+
+
+def test_one_who_is_impatient_does_not_turn_the_line() -> None:
+    """While the oldest has not waited for too long, others who have wait on for their turn."""
+    line = Line(QueuePolicy())
     line.add("patient", deadline_s=60.0)
     line.add("hasty", deadline_s=1.0)
-    assert [one.item for one, _ in line.take_due(0.5)] == ["hasty"]
-    assert line.next_due_s() == 30.0
+    line.add("last", deadline_s=60.0)
+    assert line.take_due(0.5) == []
+    assert line.next_waiter(0.6).item == "patient"
+    assert line.next_due_s() == 1.0
+    assert [(one.item, why) for one, why in line.take_due(1.0)] == [("hasty", Shed.DEADLINE)]
+    assert line.next_waiter(1.0).item == "patient"
+
+
+def test_under_overload_all_who_have_waited_too_long_go() -> None:
+    """The impatient too, who had been let wait on."""
+    line = Line(QueuePolicy())
+    line.add("oldest", deadline_s=2.0)
+    line.add("hasty", deadline_s=1.8)
+    line.add("gone", deadline_s=1.8)
+    line.add("patient", deadline_s=60.0)
+    assert line.take_due(0.9) == []
+    line.leave(next(one for one in line._lanes[1].waiters if one.item == "gone"))
+    assert [one.item for one, _ in line.take_due(1.0)] == ["oldest", "hasty"]
+    assert line.serve_all(1.0) == ["patient"]
+
+
+def test_one_priority_does_not_turn_the_other() -> None:
+    """Low priority that starves is no reason to serve the newest of normal priority."""
+    line = Line(QUICK)
+    line.add("l", priority=LOW)
+    line.add("a", 0.003)
+    line.add("b", 0.003)
+    assert [one.item for one, _ in line.take_due(0.005)] == ["l"]
+    assert line.next_waiter(0.005).item == "a"
 
 
 def test_high_priority_is_never_shed_by_delay() -> None:
@@ -134,13 +165,16 @@ def test_a_line_of_no_length_refuses_everybody() -> None:
 
 def test_in_a_full_line_the_last_of_the_lowest_gives_way() -> None:
     """Who would have gone last loses least: newest or oldest, as the line is served."""
-    for now_s, gone in [(0.01, "l2"), (0.2, "l1")]:
+    for overloaded, gone in [(False, "l2"), (True, "l1")]:
         line = Line(QUICK)
+        if overloaded:
+            line.add("late", -0.005, priority=LOW)
+            assert line.take_due(0.0)
         line.add("n")
         line.add("l1", 0.001, priority=LOW)
         line.add("l2", 0.002, priority=LOW)
         line.add("h", priority=HIGH)
-        pushed = line.add("newcomer", now_s, priority=NORMAL)
+        pushed = line.add("newcomer", 0.003, priority=NORMAL)
         assert pushed is not None
         assert pushed.item == gone
 
@@ -166,6 +200,13 @@ def test_who_has_left_is_not_due() -> None:
     assert line.take_due(100.0) == []
 
 
+def test_a_line_says_who_waits() -> None:
+    """By priority, for logs."""
+    line = Line(QUICK)
+    line.add("a", priority=LOW)
+    assert repr(line) == "<WaitingLine 0 high, 0 normal, 1 low, 1 of 4>"
+
+
 def test_those_who_left_are_forgotten() -> None:
     """A line through which many have gone holds none of them."""
     line = Line(QueuePolicy())
@@ -176,20 +217,94 @@ def test_those_who_left_are_forgotten() -> None:
     assert set(line._due._items) == {None}
 
 
-def test_who_surely_goes_first_is_counted() -> None:
-    """All that matter more, and of each tenant as many as one's own."""
+def places_ahead(line: Line, tenant: str) -> float:
+    """How many places have to become free first, seen by the mean: as high priority is told."""
+    return line.wait_s(tenant, HIGH, 1.0)
+
+
+def test_who_goes_first_is_counted() -> None:
+    """Of each tenant one more than one's own, as they take turns."""
     line = Line(QueuePolicy())
-    for _ in range(3):
-        line.add("h", tenant="x", priority=HIGH)
     for _ in range(5):
-        line.add("a", tenant="a")
+        line.add("a", tenant="a", priority=HIGH)
     for _ in range(2):
-        line.add("b", tenant="b")
-    assert line.ahead_of("a", NORMAL, 0.0) == 3 + 5 + 2
-    assert line.ahead_of("b", NORMAL, 0.0) == 3 + 2 + 2
-    assert line.ahead_of("new", NORMAL, 0.0) == 3
-    assert line.ahead_of("x", HIGH, 0.0) == 3
-    assert line.ahead_of("a", NORMAL, 10.0) == 3
+        line.add("b", tenant="b", priority=HIGH)
+    assert places_ahead(line, "a") == 5 + 2
+    assert places_ahead(line, "b") == 3 + 2
+    assert places_ahead(line, "new") == 1 + 1
+    assert line.wait_s("a", HIGH, 100.0) == pytest.approx(0.07)
+
+
+@given(st.lists(st.sampled_from("abcde"), max_size=60), st.integers(0, 40), st.sampled_from("abcf"))
+def test_the_count_of_who_goes_first_is_the_truth(
+    tenants: list[str], served: int, tenant: str
+) -> None:
+    """Whoever joins goes after as many as were counted, or a round less."""
+    line = Line(QueuePolicy())
+    for number, one in enumerate(tenants):
+        line.add(f"{one}{number}", tenant=one, priority=HIGH)
+    for _ in range(min(served, len(tenants))):
+        line.serve(line.next_waiter(0.0))
+    counted, others = places_ahead(line, tenant), len(line._lanes[0]._tenants)
+    line.add("newcomer", tenant=tenant, priority=HIGH)
+    truth = line.serve_all().index("newcomer")
+    assert truth <= counted <= truth + others
+
+
+def test_those_who_matter_more_go_on_coming() -> None:
+    """What they took of the last places is not there for the others."""
+    line = Line(QueuePolicy())
+    for _ in range(100):
+        line.add("n")
+    first_s = line.wait_s("acme", NORMAL, 100.0)
+    assert first_s == pytest.approx((100 + 2 * 10) / 100.0)
+    for _ in range(90):
+        line.add("h", priority=HIGH)
+        line.serve(line.next_waiter(0.0))
+    assert line.wait_s("acme", NORMAL, 100.0) == pytest.approx(10 * first_s)
+    for _ in range(99):
+        line.serve(line.next_waiter(0.0))
+    line.add("h", priority=HIGH)
+    assert line.wait_s("acme", LOW, 1e9) > line.wait_s("acme", NORMAL, 1e9)
+
+
+def test_turns_are_forgotten() -> None:
+    """What went to high priority long ago tells nothing, and a new line begins anew."""
+    line = Line(QueuePolicy())
+    for priority, turns in [(HIGH, 300), (NORMAL, 2000)]:
+        line.add("n")
+        for _ in range(turns):
+            line.add("one", priority=priority)
+            line.serve(line.next_waiter(0.0))
+    assert line._lanes[0].turns < 1.0
+    assert line._lanes[1].turns <= 256.0
+    line.serve_all()
+    line.add("n")
+    assert {lane.turns for lane in line._lanes} == {0.0}
+
+
+def test_one_may_join_for_half_of_its_time() -> None:
+    """Whoever has a minute may wait for half; high priority for all; a policy may say else."""
+    line = Line(QueuePolicy())
+    assert line.patience_s(NORMAL, 60.0, 0.0) == 30.0
+    assert line.patience_s(HIGH, 60.0, 0.0) == 60.0
+    assert Line(QUICK).patience_s(LOW, 60.0, 0.0) == 0.005
+
+
+def test_wrong_predictions_are_corrected() -> None:
+    """After an overload fewer are let in; under it fewer still; in time all is as before."""
+    line = Line(QueuePolicy(interval_s=0.1))
+    patience = []
+    for round_s in (0.0, 10.0, 20.0, 30.0):
+        line.add("late", round_s, deadline_s=round_s + 1.0)
+        assert line.take_due(round_s + 0.5)
+        patience.append(line.patience_s(NORMAL, 3.0, round_s + 0.6))
+        assert line.patience_s(NORMAL, 3.0, round_s + 0.5) == pytest.approx(patience[-1] / 2, 0.01)
+    assert patience == sorted(patience, reverse=True)
+    assert patience[0] == pytest.approx(1.0, 0.01)
+    assert patience[-1] >= 0.75
+    assert line.patience_s(NORMAL, 3.0, 1e6) == pytest.approx(1.5, 0.01)
+    assert line.patience_s(LOW, 3.0, 30.6) == 1.5
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=60), st.integers(1, 40))
@@ -264,7 +379,7 @@ class LineMachine(RuleBasedStateMachine):
         if hasattr(self, "line"):
             assert self.line.size == len(self.waiting)
             assert self.line.size <= self.line.policy.max_queue_size
-            assert sum(lane.size for lane in self.line._lanes) == self.line.size
+            assert sum(len(lane.waiters) for lane in self.line._lanes) == self.line.size
             assert all(one.waiting for one in self.waiting.values())
 
 
