@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from control.core.adaptive_limit import TritonLoad
 from control.core.measured_limit import MeasuredLimit
 from control.core.outcome import Outcome
+from control.core.protection import Priority
 from control.core.snapshot import VersionView
 from control.core.waiting_lane import Waiter
 from control.core.waiting_line import Shed, WaitingLine
@@ -162,9 +163,10 @@ class Admission:
             waiter = line.next_waiter(now_s)
             if waiter.item.future.done():  # its task has been cancelled, and will run next
                 line.leave(waiter)
-            elif now_s + self._times.fastest_s >= waiter.deadline_s:
+            elif now_s + self._call_s(waiter.priority) >= waiter.deadline_s:
                 line.leave(waiter)
-                self._turn_away(waiter, Shed.DEADLINE)
+                in_time = now_s + self._times.fastest_s < waiter.deadline_s
+                self._turn_away(waiter, Shed.CANNOT_FINISH if in_time else Shed.DEADLINE)
             else:
                 permit = self._grant(waiter.item.memory_bytes, now_s)
                 if permit is None:
@@ -235,9 +237,19 @@ class Admission:
         line = self._line
         rate = self._freed.rate(now_s) if line.size else 0.0
         if rate:
-            most_s = min(line.patience_s(ask.priority, left_s, now_s), left_s - fastest_s)
+            most_s = left_s - self._call_s(ask.priority)
+            most_s = min(line.patience_s(ask.priority, left_s, now_s), most_s)
             if line.wait_s(ask.tenant, ask.priority, rate) > most_s:
                 raise self._refusal(Shed.CANNOT_FINISH, rate)
+
+    def _call_s(self, priority: Priority) -> float:
+        """Give the time that a call of who waits should have left for it.
+
+        A place is not for whom the usual call would come too late while others wait; but high
+        priority may hope for the fastest.
+        """
+        times = self._times
+        return times.fastest_s if priority is Priority.HIGH else times.mean_rtt_s
 
     def _refusal(self, reason: Shed, rate: float) -> ControlError:
         self._series.shed(reason)
