@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 
-.PHONY: help run test lint format bench docs lock clean
+.PHONY: help run test lint format bench overload docs lock clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,12 @@ format: $(VENV)/.dev ## Mend style where a tool can
 bench: $(VENV)/.dev ## Compare Seawall with Envoy and with Triton alone (about 8 minutes)
 	@$(BIN)/seawall models fetch
 	@$(BIN)/python -m benchmarks.rules
+	@$(BIN)/python -m benchmarks.guards
 	@$(BIN)/python -m benchmarks.speed $(BENCH)
+
+overload: $(VENV)/.dev ## Compare them from half to ten times what the model can do (about 10 minutes)
+	@$(BIN)/seawall models fetch
+	@$(BIN)/python -m benchmarks.overload $(BENCH)
 
 docs: $(VENV)/.dev ## Write the reference pages from the code
 	@$(BIN)/python docs/reference/generate.py

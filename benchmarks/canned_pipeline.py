@@ -11,8 +11,12 @@ from control.config import Settings
 from control.contracts.artifacts import ArtifactStore
 from control.core.contract import derive_contract
 from control.core.findings import ContractRules
+from control.core.protection import DEFAULT_PROTECTION, Protection
 from control.core.snapshot import ModelView, Snapshot, VersionView
-from control.gateway.answers import Answers
+from control.core.tensors import InferRequest
+from control.gateway.answers import Answers, Given
+from control.gateway.caller import Caller
+from control.gateway.codec.triton_form import Answer, encode_for_triton
 from control.gateway.contract_gate import ContractGate
 from control.gateway.fallbacks import Fallbacks
 from control.gateway.guards import Guards
@@ -50,9 +54,17 @@ CONFIG: Final[dict[str, Any]] = {
 
 
 class PipelineBench:
-    """A pipeline in front of a canned answer."""
+    """A pipeline in front of a canned answer; ``bare`` calls it with no guard in between."""
 
-    def __init__(self, rules: ContractRules | None, data: bytes, directory: Path) -> None:
+    def __init__(
+        self,
+        rules: ContractRules | None,
+        data: bytes,
+        directory: Path,
+        protection: Protection = DEFAULT_PROTECTION,
+        *,
+        bare: bool = False,
+    ) -> None:
         metrics, snapshots = GatewayMetrics(CollectorRegistry()), SnapshotHolder()
         observer, heavy = Observer(metrics, "none"), HeavyWork()
         view = VersionView(
@@ -65,6 +77,7 @@ class PipelineBench:
             metadata_json=b"",
             config_json=orjson.dumps(CONFIG),
             rules=rules,
+            protection=protection,
         )
         snapshots.accept(Snapshot(1, {"bench": ModelView("bench", {1: view})}))
         settings, paths = Settings(), RuntimePaths(directory)
@@ -74,16 +87,14 @@ class PipelineBench:
         translation, triton = Translation(heavy, 2**26, 2**24), _Canned(metrics, data)
         guards = Guards(settings, paths, metrics, triton, TritonSeries(""))
         guards.learn(snapshots.current)
+        calls = (_BareCalls if bare else ProtectedCalls)(guards, triton, translation, contract)
+        fallbacks = Fallbacks(snapshots, guards.reuse, metrics)
+        kind = _BareAnswers if bare else Answers
         self._pipeline = Pipeline(
             snapshots,
             Gates(Identifier(required=False), quotas, contract, 60.0),
             translation,
-            Answers(
-                guards,
-                ProtectedCalls(guards, triton, translation, contract),
-                Fallbacks(snapshots, guards.reuse, metrics),
-                contract,
-            ),
+            kind(guards, calls, fallbacks, contract),
             observer,
             Traffic(LinkUplink(), metrics),
         )
@@ -92,14 +103,21 @@ class PipelineBench:
             b'{"binary_data_size":64}}],"parameters":{"temperature":1.0,"binary_data_output":true}}'
         )
         self._headers = {b"inference-header-content-length": b"%d" % len(header)}
-        self._body = header + data
+        self._header, self._data = header, data
+        self._sent = 0
 
-    async def seconds(self, calls: int = 3000) -> float:
-        """Time one request, on average over many."""
+    async def seconds(self, calls: int = 3000, *, distinct: bool = False) -> float:
+        """Time one request, on average over many, which may all be ``distinct``."""
         target = Target("bench", None)
+        body = self._header + self._data
+        bodies = [body] * calls
+        if distinct:
+            numbers = range(self._sent, self._sent + calls)
+            bodies = [body[:-4] + number.to_bytes(4, "little") for number in numbers]
+            self._sent += calls
         started_s = time.perf_counter()
-        for _ in range(calls):
-            reply = await self._pipeline.infer(target, self._headers, self._body)
+        for one in bodies:
+            reply = await self._pipeline.infer(target, self._headers, one)
         took_s = time.perf_counter() - started_s
         assert reply.status == 200, bytes(reply.body[0])  # noqa: PLR2004, S101
         return took_s / calls
@@ -116,6 +134,31 @@ class _Open(UpstreamGate):
     def is_open(self) -> bool:
         """Whether calls go through."""
         return True
+
+
+class _BareCalls(ProtectedCalls):
+    """Calls with nothing but the deadline."""
+
+    async def send(
+        self, caller: Caller, view: VersionView, request: InferRequest, deadline_s: float
+    ) -> Answer:
+        """Call, decode, and check the answer."""
+        raw = await self._triton.infer(view, encode_for_triton(request), deadline_s)
+        caller.seen.answered()
+        answer = await self._translation.decode_answer(raw)
+        await self._contract.accept(caller.seen, view, answer, request)
+        return answer
+
+
+class _BareAnswers(Answers):
+    """Answers that are always called for, once."""
+
+    def refuse_hopeless(self, caller: Caller, view: VersionView, request: InferRequest) -> None:
+        """Refuse nobody."""
+
+    async def find(self, caller: Caller, view: VersionView, request: InferRequest) -> Given:
+        """Call."""
+        return Given(await self._calls.send(caller, view, request, caller.deadline_s))
 
 
 class _Canned(TritonCalls):

@@ -16,6 +16,7 @@ _CONFIG = """\
 [gateway]
 http = "127.0.0.1:{gateway_port}"
 workers = 1
+cache_bytes = 0
 [metrics]
 http = "127.0.0.1:{metrics_port}"
 [admin]
@@ -29,7 +30,10 @@ dir = "{state_dir}"
 
 
 class Seawall(Front):
-    """`seawall serve` before an external Triton, with everything else as it comes by default."""
+    """`seawall serve` before an external Triton, with everything else as it comes by default.
+
+    Only the cache is off: an answer that Triton did not give must not win.
+    """
 
     name = "seawall"
 
