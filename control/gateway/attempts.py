@@ -16,6 +16,11 @@ from control.observability.metrics import GatewayMetrics
 T = TypeVar("T")
 
 
+def _always(_view: VersionView) -> bool:
+    """Let any version be called again."""
+    return True
+
+
 class Attempts:
     """Tries requests as often as policies and budgets allow. Belongs to the event loop."""
 
@@ -23,10 +28,16 @@ class Attempts:
         self,
         metrics: GatewayMetrics,
         *,
+        is_well: Callable[[VersionView], bool] = _always,
         draw: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin without any request under way."""
+        """Begin without any request under way.
+
+        A version that ``is_well`` says no of is called once for each request at most: whoever asks
+        again while it recovers only keeps its caller from a fallback.
+        """
+        self._is_well = is_well
         self._context = TryContext(metrics, draw, clock)
         self._budgets: dict[tuple[str, int], RetryBudget] = {}
 
@@ -52,14 +63,14 @@ class Attempts:
         try:
             until_s, per_try_s = deadline_s, policy.per_try_timeout_s
             if per_try_s is not None:
-                if safe and policy.hedge_on_per_try_timeout:
+                if safe and policy.hedge_on_per_try_timeout and self._is_well(view):
                     tries = Tries(view, budget, deadline_s, self._context)
                     return await HedgedTries(tries, send, per_try_s).run()
                 until_s = min(deadline_s, self._context.clock() + per_try_s)
             try:
                 return await send(until_s)
             except ControlError as error:
-                if not safe:
+                if not safe or not self._is_well(view):
                     raise
                 failure = error
             tries = Tries(view, budget, deadline_s, self._context)

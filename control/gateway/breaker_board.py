@@ -98,6 +98,11 @@ class Breaker:
         """Whether a model that did not answer within ``allowed_s`` is to blame."""
         return self._machine.timed_out_fairly(allowed_s)
 
+    @property
+    def lets_all_pass(self) -> bool:
+        """Whether it is closed, or ordered not to open."""
+        return self._machine.state not in _IN_WORDS
+
     def is_calling_useful(self) -> bool:
         """Whether a call might be given leave now."""
         return self._machine.is_calling_useful(self._clock())
@@ -177,6 +182,10 @@ class BreakerBoard:
             self._breakers.pop(key).forget()
         for view in views.values():
             self.of(view).learn(view)
+
+    def is_well(self, view: VersionView) -> bool:
+        """Whether every call of the version is given leave now: its breaker does not probe."""
+        return self.of(view).lets_all_pass
 
     def is_calling_useful(self, view: VersionView) -> bool:
         """Whether a call of the version might be given leave now; makes no breaker."""

@@ -44,7 +44,7 @@ class Guards:
         self.admissions = AdmissionBoard(
             metrics, workers=workers, reservoir_of=self.memory.reservoir_of
         )
-        self.attempts = Attempts(metrics)
+        self.attempts = Attempts(metrics, is_well=self.breakers.is_well)
         self.reuse = Reuse(settings.gateway.cache_bytes, metrics)
         self._loads = TritonLoads(self.admissions, triton.request)
 

@@ -166,6 +166,20 @@ async def test_a_model_that_goes_on_failing_rests(plane: Plane) -> None:
     assert not plane.gateway.is_model_ready("identity", None)
 
 
+async def test_a_probe_is_not_tried_again(plane: Plane) -> None:
+    """While a model is being probed, one failed call is enough to send its caller elsewhere."""
+    quick = replace(BREAKER, wait_duration_in_open_state_s=0.05)
+    await plane.ready(snapshot_of(protected(breaker=quick, fallbacks=(STATIC,))))
+    plane.fake.then(*[model_raised("identity")] * 100)
+    breaker = plane.gateway.guards.breakers.of(plane.gateway.snapshots.choose("identity", 1))
+    while breaker.is_calling_useful():
+        await infer(plane, 1.0)
+    await eventually(breaker.is_calling_useful, "a probe is let through")
+    before = len(plane.fake.inferences)
+    assert (await infer(plane, 1.0))[2]["seawall-fallback"] == "static"
+    assert len(plane.fake.inferences) == before + 1
+
+
 async def test_clients_faults_do_not_open_a_breaker(plane: Plane) -> None:
     """Neither what the contract refuses nor what Triton refuses with 400 counts."""
     await plane.ready(snapshot_of(protected(breaker=BREAKER)))
