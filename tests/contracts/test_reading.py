@@ -45,7 +45,7 @@ def test_a_size_may_be_written_as_a_number_or_as_a_range():
     [
         ("mode: strict", "mode", "must be 'enforce' or 'observe' (got 'strict')"),
         ("mode: yes", "mode", "must be 'enforce' or 'observe' (got True)"),
-        ("inptus: {}", "inptus", "no such key; allowed here: breaker, cache, determin"),
+        ("inptus: {}", "inptus", "no such key; allowed here: breaker, cache, "),
         ("inputs: {X: {mni: 1}}", "inputs.X.mni", "allowed here: datatype, dims, encoding, finite"),
         ("inputs: {X: {dims: [{mni: 1}]}}", "inputs.X.dims[0].mni", "allowed here: max, min"),
         ("inputs: {X: {dims: [-2]}}", "inputs.X.dims[0]", "0 or more, or -1 for any (got -2)"),
