@@ -48,6 +48,8 @@ from control.quotas.permit import QuotaPermit
 
 #: What decoding and checking may take more than a moment for.
 _SLOW_BYTES: Final = 64 * 1024
+#: Calls and fallbacks keep to the deadline themselves, and say what they ran into.
+_GRACE_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Pipeline:
 async def _in_time(job: Coroutine[Any, Any, Reply], deadline_s: float) -> Reply:
     """Hold all stages of a large request to its deadline: reading it alone may take seconds."""
     try:
-        async with asyncio.timeout_at(deadline_s):
+        async with asyncio.timeout_at(deadline_s + _GRACE_S):
             return await job
     except TimeoutError as error:
         message = "the request's time was over before its answer was written"

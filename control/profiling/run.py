@@ -9,7 +9,7 @@ from control.config import Settings
 from control.core.tensors import InferRequest
 from control.profiling.measurement import Measurement, Profile
 from control.profiling.meter import GpuMeter, ProcessMeter
-from control.profiling.scratch import CannotProfile, Scratch, scratch_server
+from control.profiling.scratch import CannotProfile, Scratch, model_alone
 from control.profiling.sending import NotAnswered, Sender, percentile
 from control.profiling.subject import Subject, find_subject
 from control.triton.management import TritonAway, read_document
@@ -27,7 +27,7 @@ async def profile_model(
     if not folder.is_dir():
         message = f"there is no model '{model}' in {settings.triton.repository}"
         raise CannotProfile(message)
-    async with scratch_server(settings, model) as scratch:
+    async with model_alone(settings, model) as scratch:
         chosen = version or scratch.versions[-1]
         if chosen not in scratch.versions:
             there = ", ".join(map(str, scratch.versions))

@@ -1,9 +1,6 @@
 """A tritonserver of its own for one model, which is gone afterwards."""
 
 import asyncio
-import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,12 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from control.config import Settings
-from control.launcher.child import Child
-from control.launcher.tritonserver import EmbeddedTriton
-from control.runtime import RuntimePaths
+from control.launcher.scratch_server import scratch_server
 from control.triton.address import parse_address
 from control.triton.management import GrpcIndex, TritonAway
-from control.triton.repository import Inspection
 from control.triton.upstream import Upstream
 
 _POLL_S: Final = 0.2
@@ -38,30 +32,17 @@ class Scratch:
 
 
 @asynccontextmanager
-async def scratch_server(settings: Settings, model: str) -> AsyncIterator[Scratch]:
+async def model_alone(settings: Settings, model: str) -> AsyncIterator[Scratch]:
     """Start a server with this model only; raises CannotProfile where no version comes up."""
-    directory = Path(tempfile.mkdtemp(prefix="seawall-profile-"))
-    paths = RuntimePaths(directory)
-    paths.run.mkdir(mode=0o700)
-    secret = secrets.token_urlsafe(24)
-    triton = EmbeddedTriton(settings.triton, paths, secret)
-    triton.inspection = Inspection([model], [])
-    child = Child(triton.child_plan())
-    addresses = triton.addresses()
-    upstream = Upstream(parse_address(addresses.http_url))
-    metrics = Upstream(parse_address(addresses.metrics_url), max_idle=1)
-    try:
-        child.keep_running()
-        await child.started.wait()  # no gRPC before the fork, which its threads do not survive
-        index = GrpcIndex(parse_address(addresses.grpc_url), secret)
-        versions = await _ready_versions(index, model, settings.triton.start_timeout_s)
-        yield Scratch(upstream, metrics, paths.triton_pid, versions)
-    finally:
-        upstream.close()
-        metrics.close()
-        await child.stop(settings.triton.exit_timeout_s)
-        triton.clean_up()
-        shutil.rmtree(directory, ignore_errors=True)
+    async with scratch_server(settings, [model]) as server:
+        upstream = Upstream(parse_address(server.addresses.http_url))
+        metrics = Upstream(parse_address(server.addresses.metrics_url), max_idle=1)
+        try:
+            versions = await _ready_versions(server.index, model, settings.triton.start_timeout_s)
+            yield Scratch(upstream, metrics, server.pid_file, versions)
+        finally:
+            upstream.close()
+            metrics.close()
 
 
 async def _ready_versions(index: GrpcIndex, model: str, timeout_s: float) -> tuple[int, ...]:

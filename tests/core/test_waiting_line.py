@@ -5,39 +5,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from control.core.protection import Priority, QueuePolicy
-from control.core.waiting_lane import Waiter
-from control.core.waiting_line import Shed, WaitingLine
-
-HIGH, NORMAL, LOW = Priority.HIGH, Priority.NORMAL, Priority.LOW
-QUICK = QueuePolicy(max_queue_size=4, target_delay_s=0.005, interval_s=0.1)
-
-
-class Line(WaitingLine[str]):
-    """A line of names."""
-
-    def add(
-        self,
-        name: str,
-        now_s: float = 0.0,
-        *,
-        tenant: str = "acme",
-        priority: Priority = NORMAL,
-        deadline_s: float = 60.0,
-    ) -> Waiter[str] | None:
-        """Join, and tell who was pushed out."""
-        return self.join(Waiter(name, tenant, priority, deadline_s, now_s))
-
-    def serve_all(self, now_s: float = 0.0) -> list[str]:
-        """Serve until nobody waits."""
-        served = []
-        while self.size:
-            waiter = self.next_waiter(now_s)
-            self.serve(waiter)
-            served.append(waiter.item)
-        return served
+from control.core.protection import QueuePolicy
+from control.core.waiting_line import Shed
+from tests.core.line_of_names import HIGH, LOW, NORMAL, QUICK, Line
 
 
 def test_the_oldest_goes_first() -> None:
@@ -217,96 +188,6 @@ def test_those_who_left_are_forgotten() -> None:
     assert set(line._due._items) == {None}
 
 
-def places_ahead(line: Line, tenant: str) -> float:
-    """How many places have to become free first, seen by the mean: as high priority is told."""
-    return line.wait_s(tenant, HIGH, 1.0)
-
-
-def test_who_goes_first_is_counted() -> None:
-    """Of each tenant one more than one's own, as they take turns."""
-    line = Line(QueuePolicy())
-    for _ in range(5):
-        line.add("a", tenant="a", priority=HIGH)
-    for _ in range(2):
-        line.add("b", tenant="b", priority=HIGH)
-    assert places_ahead(line, "a") == 5 + 2
-    assert places_ahead(line, "b") == 3 + 2
-    assert places_ahead(line, "new") == 1 + 1
-    assert line.wait_s("a", HIGH, 100.0) == pytest.approx(0.07)
-
-
-@given(st.lists(st.sampled_from("abcde"), max_size=60), st.integers(0, 40), st.sampled_from("abcf"))
-def test_the_count_of_who_goes_first_is_the_truth(
-    tenants: list[str], served: int, tenant: str
-) -> None:
-    """Whoever joins goes after as many as were counted, or a round less."""
-    line = Line(QueuePolicy())
-    for number, one in enumerate(tenants):
-        line.add(f"{one}{number}", tenant=one, priority=HIGH)
-    for _ in range(min(served, len(tenants))):
-        line.serve(line.next_waiter(0.0))
-    counted, others = places_ahead(line, tenant), len(line._lanes[0]._tenants)
-    line.add("newcomer", tenant=tenant, priority=HIGH)
-    truth = line.serve_all().index("newcomer")
-    assert truth <= counted <= truth + others
-
-
-def test_those_who_matter_more_go_on_coming() -> None:
-    """What they took of the last places is not there for the others."""
-    line = Line(QueuePolicy())
-    for _ in range(100):
-        line.add("n")
-    first_s = line.wait_s("acme", NORMAL, 100.0)
-    assert first_s == pytest.approx((100 + 2 * 10) / 100.0)
-    for _ in range(90):
-        line.add("h", priority=HIGH)
-        line.serve(line.next_waiter(0.0))
-    assert line.wait_s("acme", NORMAL, 100.0) == pytest.approx(10 * first_s)
-    for _ in range(99):
-        line.serve(line.next_waiter(0.0))
-    line.add("h", priority=HIGH)
-    assert line.wait_s("acme", LOW, 1e9) > line.wait_s("acme", NORMAL, 1e9)
-
-
-def test_turns_are_forgotten() -> None:
-    """What went to high priority long ago tells nothing, and a new line begins anew."""
-    line = Line(QueuePolicy())
-    for priority, turns in [(HIGH, 300), (NORMAL, 2000)]:
-        line.add("n")
-        for _ in range(turns):
-            line.add("one", priority=priority)
-            line.serve(line.next_waiter(0.0))
-    assert line._lanes[0].turns < 1.0
-    assert line._lanes[1].turns <= 256.0
-    line.serve_all()
-    line.add("n")
-    assert {lane.turns for lane in line._lanes} == {0.0}
-
-
-def test_one_may_join_for_half_of_its_time() -> None:
-    """Whoever has a minute may wait for half; high priority for all; a policy may say else."""
-    line = Line(QueuePolicy())
-    assert line.patience_s(NORMAL, 60.0, 0.0) == 30.0
-    assert line.patience_s(HIGH, 60.0, 0.0) == 60.0
-    assert Line(QUICK).patience_s(LOW, 60.0, 0.0) == 0.005
-
-
-def test_wrong_predictions_are_corrected() -> None:
-    """After an overload fewer are let in; under it fewer still; in time all is as before."""
-    line = Line(QueuePolicy(interval_s=0.1))
-    patience = []
-    for round_s in (0.0, 10.0, 20.0, 30.0):
-        line.add("late", round_s, deadline_s=round_s + 1.0)
-        assert line.take_due(round_s + 0.5)
-        patience.append(line.patience_s(NORMAL, 3.0, round_s + 0.6))
-        assert line.patience_s(NORMAL, 3.0, round_s + 0.5) == pytest.approx(patience[-1] / 2, 0.01)
-    assert patience == sorted(patience, reverse=True)
-    assert patience[0] == pytest.approx(1.0, 0.01)
-    assert patience[-1] >= 0.75
-    assert line.patience_s(NORMAL, 3.0, 1e6) == pytest.approx(1.5, 0.01)
-    assert line.patience_s(LOW, 3.0, 30.6) == 1.5
-
-
 @given(st.lists(st.sampled_from("abcd"), max_size=60), st.integers(1, 40))
 def test_no_tenant_is_served_twice_before_another_once(tenants: list[str], served: int) -> None:
     """While they all wait, tenants differ by one served request at most."""
@@ -320,67 +201,3 @@ def test_no_tenant_is_served_twice_before_another_once(tenants: list[str], serve
         count[waiter.tenant] += 1
         still = [one for one in waiting if waiting[one] > count[one]]
         assert max(count.values()) - min([count[one] for one in still], default=10**9) <= 1
-
-
-class LineMachine(RuleBasedStateMachine):
-    """Any order of everything that can happen to a line."""
-
-    @initialize(
-        size=st.integers(0, 6), target_s=st.none() | st.just(0.005), interval_s=st.just(0.1)
-    )
-    def begin(self, size: int, target_s: float | None, interval_s: float) -> None:
-        """Begin with some policy."""
-        self.line = WaitingLine[int](QueuePolicy(size, target_s, interval_s))
-        self.now_s = 0.0
-        self.waiting: dict[int, Waiter[int]] = {}
-        self.number = 0
-
-    @rule(
-        tenant=st.sampled_from("ab"), priority=st.sampled_from(Priority), time_s=st.floats(0.01, 2)
-    )
-    def join(self, tenant: str, priority: Priority, time_s: float) -> None:
-        """Somebody comes; whoever is pushed out matters no more than they."""
-        self.number += 1
-        newcomer = Waiter(self.number, tenant, priority, self.now_s + time_s, self.now_s)
-        pushed = self.line.join(newcomer)
-        self.waiting[self.number] = newcomer
-        if pushed is not None:
-            assert pushed.priority >= priority
-            del self.waiting[pushed.item]
-
-    @precondition(lambda self: self.waiting)
-    @rule()
-    def serve(self) -> None:
-        """Somebody gets a place: nobody who waits matters more."""
-        waiter = self.line.next_waiter(self.now_s)
-        assert waiter.priority == min(one.priority for one in self.waiting.values())
-        self.line.serve(waiter)
-        del self.waiting[waiter.item]
-
-    @precondition(lambda self: self.waiting)
-    @rule(data=st.data())
-    def leave(self, data: st.DataObject) -> None:
-        """Somebody is not there any more."""
-        self.line.leave(self.waiting.pop(data.draw(st.sampled_from(sorted(self.waiting)))))
-
-    @rule(seconds=st.floats(0.001, 0.5))
-    def wait(self, seconds: float) -> None:
-        """Time goes by: nobody stays beyond a deadline, nobody high is shed."""
-        self.now_s += seconds
-        for waiter, reason in self.line.take_due(self.now_s):
-            del self.waiting[waiter.item]
-            assert reason is Shed.DEADLINE or waiter.priority is not HIGH
-            assert (reason is Shed.DEADLINE) == (self.now_s >= waiter.deadline_s)
-        assert all(one.deadline_s > self.now_s for one in self.waiting.values())
-
-    @invariant()
-    def nobody_is_lost(self) -> None:
-        """The line holds exactly those who have not come to an end, and never too many."""
-        if hasattr(self, "line"):
-            assert self.line.size == len(self.waiting)
-            assert self.line.size <= self.line.policy.max_queue_size
-            assert sum(len(lane.waiters) for lane in self.line._lanes) == self.line.size
-            assert all(one.waiting for one in self.waiting.values())
-
-
-TestLineMachine = LineMachine.TestCase

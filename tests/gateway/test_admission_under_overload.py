@@ -14,7 +14,7 @@ from control.core.protection import Priority
 from control.errors import ControlError
 from control.gateway.admission import AdmissionBoard, Ask, Permit
 from control.observability.metrics import GatewayMetrics
-from tests.gateway.test_admission import Clock, stop, view_of
+from tests.gateway.admission_desk import Clock, stop, view_of
 
 HIGH, NORMAL = Priority.HIGH, Priority.NORMAL
 CAPACITY = 200.0

@@ -1,11 +1,8 @@
 """Whole requests to versions that are slow, broken, full or gone, through every guard."""
 
 import asyncio
-import json
-import struct
 import time
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,99 +10,30 @@ from control.core.protection import (
     BreakerPolicy,
     CachePolicy,
     ConcurrencyPolicy,
-    Fallback,
-    FallbackKind,
     Protection,
-    RetryPolicy,
-    StaticOutput,
 )
-from control.core.snapshot import Snapshot, VersionView
 from tests.fakes.fake_triton import (
     Act,
-    Exchange,
     hang,
-    identity,
     model_raised,
     per_request_error,
     refuse,
     stub_died,
 )
 from tests.gateway.conftest import make_view, snapshot_of, value_of
-from tests.gateway.data_plane.conftest import Plane, json_of
-from tests.support.polls import eventually
-
-PATH = "/v2/models/identity/infer"
-NO_RETRIES = RetryPolicy(num_retries=0)
-STATIC = Fallback(
-    FallbackKind.STATIC, answer=(StaticOutput("OUTPUT0", "FP32", (1,), struct.pack("<f", 7.0)),)
+from tests.gateway.data_plane.conftest import Plane
+from tests.gateway.data_plane.protected_versions import (
+    NO_RETRIES,
+    OTHER,
+    PATH,
+    STATIC,
+    admitted,
+    infer,
+    protected,
+    upon,
+    with_other,
 )
-OTHER = Fallback(FallbackKind.MODEL, model="other")
-
-
-def protected(**policies: Any) -> VersionView:
-    """The identity model with these policies."""
-    return replace(make_view(), protection=Protection(**policies))
-
-
-def with_other(view: VersionView) -> Snapshot:
-    """A snapshot of the version and of another model that can stand in."""
-    return snapshot_of(view, make_view("other"))
-
-
-async def infer(plane: Plane, *values: float, **headers: str) -> tuple[int, Any, dict[str, str]]:
-    """Ask the identity model; give status, output or code, and headers."""
-    answered = await plane.ask("POST", PATH, json_of(*values), **headers)
-    document = json.loads(answered.body)
-    told = document["outputs"][0]["data"] if answered.status == 200 else document["code"]
-    return answered.status, told, dict(answered.headers)
-
-
-def upon(release: asyncio.Event, act: Act = identity) -> Act:
-    """Do something once released."""
-
-    async def later(exchange: Exchange) -> None:
-        await release.wait()
-        await act(exchange)
-
-    return later
-
-
-def admitted(plane: Plane) -> float:
-    """The calls that hold a permit now."""
-    return sum(one.in_flight for one in plane.gateway.guards.admissions.statuses())
-
-
-async def test_a_deadline_holds_while_triton_is_busy(plane: Plane) -> None:
-    """The caller is answered in its time; its permit is Triton's until Triton is done."""
-    await plane.ready(snapshot_of(protected(retries=NO_RETRIES)))
-    release = asyncio.Event()
-    plane.fake.then(upon(release))
-    started_s = time.monotonic()
-    status, code, _ = await infer(plane, 1.0, x_request_timeout_ms="80")
-    assert (status, code) == (504, "deadline_exceeded")
-    assert 0.07 < time.monotonic() - started_s < 5.0
-    assert admitted(plane) == 1
-    release.set()
-    await eventually(lambda: admitted(plane) == 0, "Triton is done, and so is the permit")
-
-
-async def test_what_is_left_of_the_time_goes_upstream(plane: Plane) -> None:
-    """Triton is told the rest of the budget, whoever set it."""
-    await plane.ready(snapshot_of(protected(deadline_s=5.0)))
-    await infer(plane, 1.0)
-    await infer(plane, 1.0, x_request_timeout_ms="800")
-    first, second = (seen.document["parameters"]["timeout"] for seen in plane.fake.inferences)
-    assert 4_000_000 < first < 5_000_000
-    assert 100_000 < second < 800_000
-
-
-@pytest.mark.parametrize("header", ["x_request_timeout_ms", "x_seawall_priority"])
-async def test_an_urgency_that_cannot_be_read_is_malformed(plane: Plane, header: str) -> None:
-    """It is refused with the header's name, and not sent."""
-    await plane.ready()
-    status, code, _ = await infer(plane, 1.0, **{header: "soon"})
-    assert (status, code) == (400, "malformed_request")
-    assert not plane.fake.inferences
+from tests.support.polls import eventually
 
 
 async def test_a_client_that_left_the_line_is_not_worked_for(plane: Plane) -> None:
