@@ -18,13 +18,13 @@ from control.gateway.answers import Answers, Given
 from control.gateway.caller import Caller
 from control.gateway.codec.triton_form import Answer, encode_for_triton
 from control.gateway.contract_gate import ContractGate
-from control.gateway.fallbacks import Fallbacks
-from control.gateway.guards import Guards
 from control.gateway.heavy_work import HeavyWork
 from control.gateway.identify import Identifier
 from control.gateway.observe import Observer
 from control.gateway.pipeline import Gates, Pipeline
-from control.gateway.protected_calls import ProtectedCalls
+from control.gateway.protection.fallbacks import Fallbacks
+from control.gateway.protection.guards import Guards
+from control.gateway.protection.protected_calls import ProtectedCalls
 from control.gateway.quota_gate import open_quota_gate
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.target import Target

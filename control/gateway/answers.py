@@ -10,14 +10,14 @@ from control.core.protection import FallbackKind
 from control.core.snapshot import VersionView
 from control.core.tensors import InferRequest
 from control.errors import ControlError
-from control.gateway.admission import Ask
 from control.gateway.caller import Caller
 from control.gateway.codec.triton_form import Answer
 from control.gateway.contract_gate import ContractGate
-from control.gateway.fallbacks import Fallbacks, Fallen, Unanswered
-from control.gateway.guards import Guards
-from control.gateway.protected_calls import ProtectedCalls
-from control.gateway.reuse import Source
+from control.gateway.protection.admission import Ask
+from control.gateway.protection.fallbacks import Fallbacks, Fallen, Unanswered
+from control.gateway.protection.guards import Guards
+from control.gateway.protection.protected_calls import ProtectedCalls
+from control.gateway.protection.reuse import Source
 
 #: A header's name and value.
 _Header = tuple[bytes, bytes]

@@ -11,7 +11,7 @@ check      the request against the version's contract         ``contract_gate``
 admit      the caller's quota of tokens                       ``quota_gate``
 learn      what inputs look like, for contracts to come       ``traffic``
 answer     kept, shared, called, or given by a fallback       ``answers``
-             call: its breaker, its memory and place in line  ``protected_calls``
+             call: its breaker, its memory and place in line  ``protection``
              send: to Triton, binary, version pinned          ``triton_calls``
              check: the answer against the same contract      ``contract_gate``
 encode     in the form that the client asked for              ``translation``

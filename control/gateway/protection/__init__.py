@@ -1,0 +1,1 @@
+"""What protects versions at the gateway: places, memory, breakers, tries, reuse, fallbacks."""
