@@ -41,7 +41,15 @@ def complaints(case: Case, answer: Answer, secrets: Sequence[str] = ()) -> list[
         return ["was answered, and must be refused"] if case.refused else wrong_values(case, answer)
     if case.request.method == "HEAD":
         return [] if 400 <= answer.status < 500 else [f"status {answer.status}"]
+    if _ran_out_of_its_own_time(case, answer):
+        return refusal_faults(answer, secrets)
     return refusal_complaints(answer, secrets)
+
+
+def _ran_out_of_its_own_time(case: Case, answer: Answer) -> bool:
+    """Whether the request gave itself a time, and that was over."""
+    is_late = answer.status == 504 and b'"deadline_exceeded"' in answer.body
+    return is_late and case.change == "reserved parameter"  # `timeout` is one
 
 
 def refusal_complaints(answer: Answer, secrets: Sequence[str] = ()) -> list[str]:
