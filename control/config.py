@@ -73,7 +73,7 @@ class GatewaySettings(_Section):
     flask_threads: int = Field(16, ge=1, le=256)
     """Threads for everything that is not on the express lane."""
     timeout_s: float = Field(60.0, gt=0.0, le=86_400.0)
-    """Seconds an inference may take in Triton before it is answered with 504."""
+    """Seconds from a request to its answer, at most; contracts and clients may give less."""
     hold_timeout_s: float = Field(30.0, ge=0.0, le=3600.0)
     """Seconds a request waits for a Triton that has died before it is answered with 503."""
     max_held: int = Field(1024, ge=0, le=1_000_000)
