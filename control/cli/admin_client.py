@@ -2,9 +2,10 @@
 
 import http.client
 import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from control.cli.terminal import fail
+from control.cli.terminal import fail, print_json, print_table
 from control.config import Settings
 from control.runtime import RuntimePaths
 from control.triton.address import parse_address
@@ -41,6 +42,25 @@ class AdminClient:
     def delete(self, path: str) -> None:
         """Remove something."""
         self._ask("DELETE", path)
+
+    def show(
+        self,
+        path: str,
+        columns: Sequence[str],
+        rows_of: Callable[[Json], Iterable[Sequence[object]]],
+        *,
+        as_json: bool,
+    ) -> None:
+        """Read a document and print it as it is, or the table that ``rows_of`` makes of it."""
+        document = self.get(path)
+        if as_json:
+            print_json(document)
+            return
+        try:
+            rows = list(rows_of(document))
+        except (KeyError, TypeError, AttributeError):
+            fail(self.not_ours())
+        print_table(columns, rows)
 
     def not_ours(self) -> str:
         """Say that another program answers there."""

@@ -1,13 +1,14 @@
 """``seawall breaker``: the circuit breakers of a model."""
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import typer
 
-from control.cli.admin_client import AdminClient
+from control.cli.admin_client import AdminClient, Json
 from control.cli.model_options import Model, Reason, Version, gateways_of, in_words, model_path
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
-from control.cli.terminal import err, fail, print_json, print_table
+from control.cli.terminal import err
 
 breaker_app = typer.Typer(no_args_is_help=True, help="Show and order circuit breakers.")
 
@@ -24,19 +25,7 @@ _COLUMNS: Final = (
 def show_breaker(model: Model, config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
     """Show each version's breaker, in each gateway at this moment."""
     client = AdminClient(read_settings(config))
-    document = client.get(model_path(model, "breaker"))
-    if as_json:
-        print_json(document)
-        return
-    try:
-        rows = [
-            [version["version"], version["mode_in_force"], *(one.get(key) for key in _NOW)]
-            for version in document["versions"]
-            for one in gateways_of(version)
-        ]
-    except (KeyError, TypeError, AttributeError):
-        fail(client.not_ours())
-    print_table(_COLUMNS, rows)
+    client.show(model_path(model, "breaker"), _COLUMNS, _rows, as_json=as_json)
 
 
 @breaker_app.command("force-open")
@@ -77,3 +66,10 @@ def _order(config: ConfigFile, model: str, version: int | None, order: dict[str,
     body = {"version": version, **order}
     AdminClient(read_settings(config)).put(model_path(model, "breaker"), body)
     err.print(f"{in_words(model, version)}: the breaker is {order['mode']}", soft_wrap=True)
+
+
+def _rows(document: Json) -> Iterator[Sequence[object]]:
+    for version in document["versions"]:
+        for one in gateways_of(version):
+            now = (one.get(key) for key in _NOW)
+            yield [version["version"], version["mode_in_force"], *now]

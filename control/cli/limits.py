@@ -1,10 +1,11 @@
 """``seawall limits``: what limits the requests to a model."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
-from control.cli.admin_client import AdminClient
+from control.cli.admin_client import AdminClient, Json
 from control.cli.model_options import (
     Model,
     Reason,
@@ -15,7 +16,7 @@ from control.cli.model_options import (
     one_line,
 )
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
-from control.cli.terminal import err, fail, print_json, print_table
+from control.cli.terminal import err, fail
 
 limits_app = typer.Typer(no_args_is_help=True, help="Show and order limits of models.")
 
@@ -44,27 +45,7 @@ DeadlineMs = Annotated[
 def show_limits(model: Model, config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
     """Show each version's limits: by contract, by order, and in each gateway at this moment."""
     client = AdminClient(read_settings(config))
-    document = client.get(model_path(model, "limits"))
-    if as_json:
-        print_json(document)
-        return
-    try:
-        rows = [
-            [
-                version["version"],
-                one_line(version["contract"]),
-                describe_limits(version["in_force"]),
-                *(one.get(key) for key in ("gateway", "limit", "in_flight", "queued")),
-                _describe_shed(one.get("shed")),
-                one.get("rtt_ms"),
-                _describe_memory(one.get("memory")),
-            ]
-            for version in document["versions"]
-            for one in gateways_of(version)
-        ]
-    except (KeyError, TypeError, AttributeError):
-        fail(client.not_ours())
-    print_table(_COLUMNS, rows)
+    client.show(model_path(model, "limits"), _COLUMNS, _rows, as_json=as_json)
 
 
 @limits_app.command("set")
@@ -116,3 +97,17 @@ def _describe_memory(memory: Any) -> str | None:  # noqa: ANN401 - a JSON docume
         return None
     budget = memory["budget_bytes"]
     return f"{memory['reserved_bytes']} of {'any' if budget is None else budget} bytes"
+
+
+def _rows(document: Json) -> Iterator[Sequence[object]]:
+    for version in document["versions"]:
+        for one in gateways_of(version):
+            yield [
+                version["version"],
+                one_line(version["contract"]),
+                describe_limits(version["in_force"]),
+                *(one.get(key) for key in ("gateway", "limit", "in_flight", "queued")),
+                _describe_shed(one.get("shed")),
+                one.get("rtt_ms"),
+                _describe_memory(one.get("memory")),
+            ]

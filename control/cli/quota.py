@@ -1,11 +1,12 @@
 """``seawall quota``: what tenants may use."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from control.cli.admin_client import AdminClient
+from control.cli.admin_client import AdminClient, Json
 from control.cli.quota_options import (
     BytesPerMinute,
     Concurrent,
@@ -15,7 +16,7 @@ from control.cli.quota_options import (
     quota_body,
 )
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
-from control.cli.terminal import err, fail, print_json, print_table
+from control.cli.terminal import err, fail
 
 quota_app = typer.Typer(no_args_is_help=True, help="Set, list and remove quotas of tenants.")
 
@@ -43,18 +44,7 @@ def set_quota(
 def list_quotas(config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
     """List all tenants with their quotas."""
     client = AdminClient(read_settings(config))
-    document = client.get("/tenants")
-    if as_json:
-        print_json(document)
-        return
-    try:
-        rows = [
-            [one["tenant"], one["tokens"], describe_quota(one["quota"])]
-            for one in document["tenants"]
-        ]
-    except (KeyError, TypeError):
-        fail(client.not_ours())
-    print_table(("tenant", "tokens", "quota"), rows)
+    client.show("/tenants", ("tenant", "tokens", "quota"), _rows, as_json=as_json)
 
 
 @quota_app.command("remove")
@@ -66,3 +56,8 @@ def remove_quota(tenant: TenantArgument, config: ConfigFile = None) -> None:
 
 def _path(tenant: str) -> str:
     return f"/tenants/{quote(tenant, safe='')}/quota"
+
+
+def _rows(document: Json) -> Iterator[Sequence[object]]:
+    for one in document["tenants"]:
+        yield [one["tenant"], one["tokens"], describe_quota(one["quota"])]

@@ -1,11 +1,12 @@
 """``seawall token``: API tokens."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from control.cli.admin_client import AdminClient
+from control.cli.admin_client import AdminClient, Json
 from control.cli.durations import parse_duration
 from control.cli.quota_options import (
     BytesPerMinute,
@@ -16,7 +17,7 @@ from control.cli.quota_options import (
     quota_body,
 )
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
-from control.cli.terminal import err, fail, out, print_json, print_table
+from control.cli.terminal import err, fail, out
 
 token_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API tokens.")
 
@@ -57,26 +58,8 @@ def create(  # noqa: PLR0913, PLR0917 - one for each option
 @token_app.command("list")
 def list_tokens(config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
     """List the tokens that are not revoked, without their secrets."""
-    client = AdminClient(read_settings(config))
-    document = client.get("/tokens")
-    if as_json:
-        print_json(document)
-        return
-    try:
-        rows = [
-            [
-                one["token_id"],
-                one["name"],
-                one["tenant"],
-                " ".join(one["scopes"]),
-                f"{one['expires_at'] or 'never'}{' (expired)' if one['expired'] else ''}",
-                describe_quota(one["quota"]),
-            ]
-            for one in document["tokens"]
-        ]
-    except (KeyError, TypeError):
-        fail(client.not_ours())
-    print_table(("id", "name", "tenant", "scopes", "expires", "quota"), rows)
+    columns = ("id", "name", "tenant", "scopes", "expires", "quota")
+    AdminClient(read_settings(config)).show("/tokens", columns, _rows, as_json=as_json)
 
 
 @token_app.command("revoke")
@@ -94,3 +77,15 @@ def _seconds(text: str) -> int:
         return parse_duration(text)
     except ValueError as error:
         fail(f"--expires: {error}")
+
+
+def _rows(document: Json) -> Iterator[Sequence[object]]:
+    for one in document["tokens"]:
+        yield [
+            one["token_id"],
+            one["name"],
+            one["tenant"],
+            " ".join(one["scopes"]),
+            f"{one['expires_at'] or 'never'}{' (expired)' if one['expired'] else ''}",
+            describe_quota(one["quota"]),
+        ]
