@@ -89,11 +89,6 @@ class Breaker:
         self._machine.open_at_once(reason, self._clock(), ticket)
         self._publish()
 
-    def recovered(self) -> None:
-        """Probe at once: the version was loaded anew."""
-        self._machine.recovered(self._clock())
-        self._publish()
-
     def timed_out_fairly(self, allowed_s: float) -> bool:
         """Whether a model that did not answer within ``allowed_s`` is to blame."""
         return self._machine.timed_out_fairly(allowed_s)
@@ -191,10 +186,6 @@ class BreakerBoard:
         """Whether a call of the version might be given leave now; makes no breaker."""
         breaker = self._breakers.get((view.model, view.version))
         return breaker is None or breaker.is_calling_useful()
-
-    def recovered(self, view: VersionView) -> None:
-        """Probe at once: the version was loaded anew."""
-        self.of(view).recovered()
 
     def statuses(self) -> list[BreakerStatus]:
         """Tell how all of them stand."""

@@ -73,10 +73,7 @@ class Reuse:
         if in_sequence(request):
             return await execute(deadline_s), Source.UPSTREAM
         version = self._version(view)
-        if is_heavy(request):
-            key = await self._key_of_heavy(version, request, tenant, deadline_s)
-        else:
-            key = _key(version, request, tenant)
+        key = await self._key_by(version, request, tenant, deadline_s)
         totals = version.counts.totals
         if view.protection.cache is not None:
             found = self._cache.get_fresh(key, self._clock())
@@ -112,10 +109,7 @@ class Reuse:
         if not protection.deterministic or protection.cache is None or in_sequence(request):
             return None
         version = self._version(view)
-        if is_heavy(request):
-            key = await asyncio.to_thread(_key, version, request, tenant)
-        else:
-            key = _key(version, request, tenant)
+        key = await self._key_by(version, request, tenant, None)
         found = self._cache.get_stale(key, self._clock(), max_stale_s)
         return None if found is None else answer_for(request.request_id, found)
 
@@ -161,9 +155,12 @@ class Reuse:
             self._cache.purge(view.model, view.version)
         return _Version(view, salt, known.counts)
 
-    async def _key_of_heavy(
-        self, version: _Version, request: InferRequest, tenant: str, deadline_s: float
+    async def _key_by(
+        self, version: _Version, request: InferRequest, tenant: str, deadline_s: float | None
     ) -> bytes:
+        """Give the request's key; a large one is hashed on a thread, by ``deadline_s`` if any."""
+        if not is_heavy(request):
+            return _key(version, request, tenant)
         try:
             async with asyncio.timeout_at(deadline_s):
                 return await asyncio.to_thread(_key, version, request, tenant)

@@ -163,7 +163,8 @@ def test_a_dead_process_opens_it_and_a_reload_lets_it_be_probed(
     call(board.of(view), *[Outcome.SUCCESS] * 2)
     assert board.statuses()[0].state is BreakerState.CLOSED
     board.of(view).open_at_once("its process has died")
-    board.recovered(view)
+    board.learn(snapshot_of(replace(view, ready=False)))
+    board.learn(snapshot_of(replace(view)))
     assert board.statuses()[0].state is BreakerState.HALF_OPEN
 
 

@@ -193,3 +193,29 @@ def test_it_says_how_requests_were_answered() -> None:
             assert counts == {"hit": 1, "miss": 1, "shared": 2}
 
     run(work())
+
+
+def test_it_tells_at_once_whether_an_answer_may_come() -> None:
+    """Kept, stale within the contract, or on its way; nothing is called to find that out."""
+
+    async def work() -> None:
+        view = version_of(protection=STALE)
+        scene = Scene(view)
+        request = request_for(2.0)
+
+        def may_have() -> bool:
+            return scene.reuse.may_have(view, request, tenant="t")
+
+        assert not may_have()
+        scene.go.clear()
+        (asking,) = await asked(scene, request, view=view)
+        assert may_have()
+        scene.go.set()
+        await asking
+        for pause_s, expected in ((9.9, True), (5.0, True), (0.2, False)):
+            await asyncio.sleep(pause_s)
+            assert may_have() is expected
+        assert len(scene.deadlines) == 1
+        assert not scene.reuse.may_have(version_of(protection=falling()), request, tenant="t")
+
+    run(work())
