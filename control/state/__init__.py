@@ -1,1 +1,1 @@
-"""What outlives a process: tokens, quotas and contracts, in one database."""
+"""What outlives a process: tokens, quotas, contracts, orders and rollouts, in one database."""

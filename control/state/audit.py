@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, or_, select
 
-from control.state.database import our_faults
+from control.state.database import one_moment
 from control.state.schema import AUDIT
+from control.state.text import storable
 
 #: One half of what an act has changed, as a JSON document; None where there was, or is, nothing.
 Facts = Mapping[str, Any] | None
@@ -59,7 +60,7 @@ def record(connection: Connection, act: Act, change: Change) -> None:
         "target": change.target,
         "before": json.dumps(change.before),
         "after": json.dumps(change.after),
-        "reason": act.reason,
+        "reason": storable(act.reason),
     }
     connection.execute(insert(AUDIT).values(row))
 
@@ -85,7 +86,7 @@ class AuditStore:
             # not LIKE: it takes letters of both cases for the same in SQLite
             below = func.substr(AUDIT.c.target, 1, len(target) + 1) == f"{target}/"
             query = query.where(or_(AUDIT.c.target == target, below))
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             return [_entry_of(row) for row in connection.execute(query).mappings()]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, insert, select, update
 
-from control.state.database import our_faults
+from control.state.database import in_turn, one_moment, our_faults
 from control.state.schema import CONTRACTS
 
 
@@ -20,7 +20,7 @@ class ContractStore:
     def load_all(self) -> dict[tuple[str, int], bytes]:
         """Load every contract, by model and version."""
         query = select(CONTRACTS.c.model, CONTRACTS.c.version, CONTRACTS.c.document)
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             rows = connection.execute(query).all()
         return {(model, version): bytes(document) for model, version, document in rows}
 
@@ -29,7 +29,7 @@ class ContractStore:
         values = {"revision": revision, "document": document, "stored_at": self._clock()}
         change = update(CONTRACTS).where(_is(model, version)).values(values)
         new = insert(CONTRACTS).values(model=model, version=version, **values)
-        with our_faults("take changes"), self._engine.begin() as connection:
+        with in_turn(self._engine, CONTRACTS) as connection:
             if not connection.execute(change).rowcount:
                 connection.execute(new)
 

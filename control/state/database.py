@@ -1,23 +1,19 @@
 """The database itself: opened, brought up to date, its faults in our own words."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
-from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, Table, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from control.errors import StateUnavailable
 from control.observability.logs import get_logger
-
-_BUSY_TIMEOUT_S: Final = 5.0
-_PRIVATE: Final = 0o600
+from control.state.postgresql import lock_table, postgresql_engine, take_migration_lock
+from control.state.sqlite import READS_ONLY, sqlite_engine
 
 _log = get_logger("state")
 
@@ -28,17 +24,14 @@ def open_database(url: str, default: Path) -> Engine:
     Raises StateUnavailable.
     """
     with our_faults("open"):
-        parsed = make_url(url) if url else make_url("sqlite://").set(database=str(default))
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() != "sqlite":
-            engine = create_engine(parsed, pool_pre_ping=True)
-        else:
-            _make_private(Path(parsed.database or ""))
-            engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_S})
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-        _migrate(engine)
+        parsed = _parsed(url) if url else make_url("sqlite://").set(database=str(default))
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        engine = sqlite_engine(parsed) if is_sqlite else postgresql_engine(parsed)
+        try:
+            _migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     return engine
 
 
@@ -53,12 +46,47 @@ def our_faults(action: str) -> Iterator[None]:
         raise StateUnavailable(message, retry_after_s=1) from error
 
 
+@contextlib.contextmanager
+def one_moment(engine: Engine) -> Iterator[Connection]:
+    """Read: all queries within see the database as it stood at one moment.
+
+    Raises StateUnavailable.
+    """
+    with our_faults("answer"), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        else:
+            options = {READS_ONLY: True}
+        with connection.execution_options(**options).begin():
+            yield connection
+
+
+@contextlib.contextmanager
+def in_turn(engine: Engine, table: Table) -> Iterator[Connection]:
+    """Change a table by what stands in it, or does not: all who do so take turns.
+
+    Raises StateUnavailable.
+    """
+    with our_faults("take changes"), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            lock_table(connection, table)  # SQLite's transactions take turns as they begin
+        yield connection
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ValueError as error:  # a port that is no number
+        raise ArgumentError from error
+
+
 def _detail(error: Exception) -> str:
     if not isinstance(error, SQLAlchemyError):
         return str(error)
     # Not the library's own text: it shows statements with their parameters.
-    cause = getattr(error, "orig", None)
-    return f"{type(error).__name__}: {cause}" if cause is not None else type(error).__name__
+    # Of the driver's only the first line: PostgreSQL's next ones show the rows.
+    cause, _, _ = str(getattr(error, "orig", None) or "").partition("\n")
+    return f"{type(error).__name__}: {cause}" if cause else type(error).__name__
 
 
 def _migrate(engine: Engine) -> None:
@@ -66,23 +94,7 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", "control.state:migrations")
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            take_migration_lock(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def _make_private(file: Path) -> None:
-    # SQLite gives its -wal and -shm files the mode of the database.
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, _PRIVATE))
-    file.chmod(_PRIVATE)
-
-
-def _prepare_sqlite(connection: SqliteConnection, _record: Any) -> None:  # noqa: ANN401
-    # The driver's own habit is to begin late and not at all for DDL: we say BEGIN ourselves.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _begin_sqlite(connection: Any) -> None:  # noqa: ANN401 - the library's hook
-    # At once, not at the first write: two that read first and then write would refuse each other.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from control.core.orders import Order, Target
 from control.core.protection import NO_OVERRIDE, BreakerMode, Override
 from control.state.audit import Act, Change, record
-from control.state.database import our_faults
+from control.state.database import in_turn, one_moment
 from control.state.schema import ORDERS
 
 #: The number that stands for all versions of a model; Triton's own begin at 1.
@@ -33,7 +33,7 @@ class OrderStore:
 
     def of_model(self, model: str) -> tuple[Order, ...]:
         """Load the orders on one model and on its versions."""
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             return _load(connection, ORDERS.c.model == model)
 
     def change(
@@ -45,8 +45,8 @@ class OrderStore:
         """
         number = _WHOLE if target.version is None else target.version
         where = and_(ORDERS.c.model == target.model, ORDERS.c.version == number)
-        query = select(ORDERS).where(where).with_for_update()
-        with our_faults("take changes"), self._engine.begin() as connection:
+        query = select(ORDERS).where(where)
+        with in_turn(self._engine, ORDERS) as connection:
             row = connection.execute(query).mappings().one_or_none()
             before = NO_OVERRIDE if row is None else _override_of(row)
             after = how(before)

@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from control.core.access import NO_QUOTA, Quota
 from control.state.audit import Act, Change, record
-from control.state.database import our_faults
+from control.state.database import in_turn, one_moment
 from control.state.schema import TENANT_QUOTAS
 
 
@@ -28,20 +28,20 @@ class QuotaStore:
 
     def load_all(self) -> dict[str, Quota]:
         """Load every tenant's quota."""
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             return load_quotas(connection)
 
     def load(self, tenant: str) -> Quota | None:
         """Load one tenant's quota; None where it has none."""
         query = select(TENANT_QUOTAS).where(_is(tenant))
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else quota_of(row)
 
     def save(self, tenant: str, quota: Quota, act: Act) -> None:
         """Put this quota in the place of whatever the tenant had."""
         values = columns_of(quota)
-        with our_faults("take changes"), self._engine.begin() as connection:
+        with in_turn(self._engine, TENANT_QUOTAS) as connection:
             before = _columns_now(connection, tenant)
             if before is None:
                 connection.execute(insert(TENANT_QUOTAS).values(tenant=tenant, **values))
@@ -51,7 +51,7 @@ class QuotaStore:
 
     def remove(self, tenant: str, act: Act) -> bool:
         """Remove a tenant's quota; False where it had none."""
-        with our_faults("take changes"), self._engine.begin() as connection:
+        with in_turn(self._engine, TENANT_QUOTAS) as connection:
             before = _columns_now(connection, tenant)
             if before is None:
                 return False
@@ -88,7 +88,7 @@ def quota_of(row: RowMapping | Mapping[str, int | None]) -> Quota:
 
 
 def _columns_now(connection: Connection, tenant: str) -> dict[str, int | None] | None:
-    query = select(TENANT_QUOTAS).where(_is(tenant)).with_for_update()
+    query = select(TENANT_QUOTAS).where(_is(tenant))
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else columns_of(quota_of(row))
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Index,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 METADATA: Final = MetaData()
@@ -93,4 +95,69 @@ AUDIT: Final = Table(
     Column("after", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Index("audit_by_target", "target", "id"),
+)
+
+#: The head of all that is known of a model; ``revision`` rises with every change of any of it.
+MODELS: Final = Table(
+    "models",
+    METADATA,
+    Column("model", String(255), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("stable", BigInteger),
+    Column("previous", BigInteger),
+    Column("config_digest", String(128), nullable=False),
+)
+
+VERSIONS: Final = Table(
+    "versions",
+    METADATA,
+    Column("model", String(255), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("phase", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_s", Double, nullable=False),
+    Column("digest", String(128), nullable=False),
+    Column("fault", Text, nullable=False),
+)
+
+_UNDER_WAY: Final = text("ended_s IS NULL")
+#: Every attempt to bring a version to all requests. One that has ended has the phase of its
+#: version then as ``outcome``, and stays; a model has at most one that has not.
+ROLLOUTS: Final = Table(
+    "rollouts",
+    METADATA,
+    Column("rollout", String(64), primary_key=True),
+    Column("model", String(255), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("stable", BigInteger),
+    Column("isolation", String(32), nullable=False),
+    Column("started_s", Double, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("step_since_s", Double, nullable=False),
+    Column("step_samples", BigInteger, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("is_manual", Boolean, nullable=False),
+    Column("is_paused", Boolean, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("ended_s", Double),
+    Column("outcome", String(32)),
+    Column("reason", Text),
+    Index(
+        "rollouts_under_way",
+        "model",
+        unique=True,
+        sqlite_where=_UNDER_WAY,
+        postgresql_where=_UNDER_WAY,
+    ),
+    Index("rollouts_ended", "model", "ended_s"),
+)
+
+#: Who may do what only one process may; ``expires_s`` is by the database's clock.
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(255), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_s", Double, nullable=False),
 )

@@ -9,14 +9,16 @@ from control.core.access import Access
 from control.core.orders import Directives
 from control.state.audit import AuditStore
 from control.state.contracts import ContractStore
-from control.state.database import open_database, our_faults
+from control.state.database import one_moment, open_database
+from control.state.leases import LeaseStore
 from control.state.orders import OrderStore, load_orders
 from control.state.quotas import QuotaStore, load_quotas
+from control.state.rollouts import RolloutStore
 from control.state.tokens import TokenStore, load_known_tokens
 
 
 class StateStore:
-    """Everything that is kept, over one database. The controller alone writes to it."""
+    """Everything that is kept, over one database. Controllers alone write to it."""
 
     def __init__(self, engine: Engine) -> None:
         """Use a database that is open and up to date."""
@@ -25,6 +27,8 @@ class StateStore:
         self.quotas = QuotaStore(engine)
         self.contracts = ContractStore(engine)
         self.orders = OrderStore(engine)
+        self.rollouts = RolloutStore(engine)
+        self.leases = LeaseStore(engine)
         self.audit = AuditStore(engine)
 
     @classmethod
@@ -34,7 +38,7 @@ class StateStore:
 
     def load_directives(self, now_s: float) -> Directives:
         """Load tokens, tenants' quotas and orders as they stand together at ``now_s``."""
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             access = Access(load_known_tokens(connection, now_s), load_quotas(connection))
             return Directives(access, load_orders(connection))
 

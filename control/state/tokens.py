@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from control.core.access import TokenRecord
 from control.errors import StateConflict
 from control.state.audit import Act, Change, record
-from control.state.database import our_faults
+from control.state.database import in_turn, one_moment, our_faults
 from control.state.quotas import columns_of, quota_of
 from control.state.schema import TOKENS
 
@@ -56,7 +56,7 @@ class TokenStore:
         }
         change = Change("token_created", _target_of(token.record.token_id), None, facts)
         count = select(func.count()).select_from(TOKENS).where(TOKENS.c.revoked_at.is_(None))
-        with our_faults("take changes"), self._engine.begin() as connection:
+        with in_turn(self._engine, TOKENS) as connection:
             if connection.execute(count).scalar_one() >= self._max_tokens:
                 message = f"there are {self._max_tokens} tokens, which is the limit: revoke some"
                 raise StateConflict(message)
@@ -70,13 +70,13 @@ class TokenStore:
     def load_all(self) -> list[KeptToken]:
         """Load the tokens that are not revoked, oldest first; expired ones too."""
         query = _not_revoked().order_by(TOKENS.c.created_at, TOKENS.c.token_id)
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             return [_token_of(row) for row in connection.execute(query).mappings()]
 
     def load(self, token_id: str) -> KeptToken | None:
         """Load one token; None where there is none, or it is revoked."""
         query = _not_revoked().where(TOKENS.c.token_id == token_id)
-        with our_faults("answer"), self._engine.begin() as connection:
+        with one_moment(self._engine) as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _token_of(row)
 

@@ -1,9 +1,7 @@
 """Orders on models and the audit trail, kept."""
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event
@@ -15,6 +13,7 @@ from control.errors import StateConflict, StateUnavailable
 from control.state.audit import Act
 from control.state.store import StateStore
 from control.state.tokens import KeptToken
+from tests.support.databases import driver_error, open_store
 
 ACT = Act("token:1", "ops", 1.5, "why not")
 FULL = Override(1, 2, 3, 4, BreakerMode.METRICS_ONLY, 5, 10**15)
@@ -31,7 +30,7 @@ def reset(override: Override) -> Override:
     return replace(override, breaker_epoch=override.breaker_epoch + 1)
 
 
-def test_an_order_is_loaded_as_it_was_given(store: StateStore, database: Path) -> None:
+def test_an_order_is_loaded_as_it_was_given(store: StateStore, database_url: str) -> None:
     """Every field, for the model and for single versions, also after a restart."""
     assert order(store, ONE, FULL) == FULL
     order(store, WHOLE, Override(deadline_ms=9))
@@ -42,7 +41,7 @@ def test_an_order_is_loaded_as_it_was_given(store: StateStore, database: Path) -
     assert store.load_directives(0.0).orders == kept
     assert store.orders.of_model("m") == kept[1:]
     store.close()
-    again = StateStore.open("", database)
+    again = open_store(database_url)
     assert again.load_directives(0.0).orders == kept
     again.close()
 
@@ -133,7 +132,7 @@ def test_an_act_and_its_entry_are_kept_both_or_neither(store: StateStore, table:
 
     def fail(_c: object, _k: object, statement: str, *_: object) -> None:
         if failing and statement.startswith(f"INSERT INTO {table} "):
-            raise sqlite3.OperationalError("disk I/O error")
+            raise driver_error(store)
 
     event.listen(store._engine, "before_cursor_execute", fail)
     record = TokenRecord("0a", bytes(32), "n", "acme", frozenset({"read"}))

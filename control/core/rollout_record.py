@@ -1,0 +1,69 @@
+"""All that is known of a model's versions and its rollout: one record, changed as a whole.
+
+Times are seconds since the epoch: the record outlives processes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from control.core.canary_policy import Isolation
+from control.core.rollout_phases import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One version: ``reason`` says in a sentence why it is in its phase.
+
+    ``digest`` is of the content that was staged, empty before; ``fault`` is what is wrong with its
+    folder by now (a live version's files have changed, say), empty where nothing is.
+    """
+
+    version: int
+    phase: Phase
+    reason: str
+    since_s: float
+    digest: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One attempt to bring a version to all requests.
+
+    ``stable`` is the version that it is measured against, and that takes over if it fails; None
+    where the model has none yet. ``step`` counts the weights of the policy, from 0, and
+    ``step_since_s`` says since when it stands there; ``step_samples`` is how many canary calls had
+    been judged when the step began. ``weight`` is in force; ``is_manual`` says that an operator has
+    set it, and that steps wait. ``verdict`` is the judge's last word, for people.
+    """
+
+    rollout: str
+    version: int
+    stable: int | None
+    isolation: Isolation
+    started_s: float
+    step: int = 0
+    step_since_s: float = 0.0
+    step_samples: int = 0
+    weight: float = 0.0
+    is_manual: bool = False
+    is_paused: bool = False
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """One model. ``revision`` rises with every change: compare it and set it.
+
+    ``stable`` is the version that requests go to, None before there is one; ``previous`` is kept
+    loaded for an instant rollback while a new one bakes. ``config_digest`` is of the config.pbtxt
+    that its live versions run with.
+    """
+
+    model: str
+    revision: int = 0
+    stable: int | None = None
+    previous: int | None = None
+    config_digest: str = ""
+    versions: Mapping[int, VersionRecord] = field(default_factory=dict)
+    rollout: Rollout | None = None
