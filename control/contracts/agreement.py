@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
+from control.contracts.canary_agreement import canary_disagreements
 from control.contracts.document import ContractDocument, DimRange, ParameterRules, TensorRules
 from control.contracts.faults import Complaint, Key, unknown_name
 from control.contracts.protection_agreement import protection_disagreements
@@ -28,6 +29,7 @@ def disagreements(document: ContractDocument, contract: Contract) -> list[Compla
         *_parameters(document),
         *_drift(document, contract),
         *protection_disagreements(document, contract),
+        *canary_disagreements(document.canary, contract),
     ]
 
 

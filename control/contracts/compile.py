@@ -136,7 +136,7 @@ class _Compiler:
             or rules.encoding is not None
             or rules.pattern is not None
             or tokens is not None,
-            bytes_range=(rules.min_bytes or 0, _most_bytes(rules)),
+            bytes_range=(rules.min_bytes or 0, most_bytes(rules)),
             chars_range=(rules.min_chars or 0, rules.max_chars),
             values=frozenset(str(one).encode() for one in rules.values) if rules.values else None,
             pattern=self._try((*key, "pattern"), partial(Pattern, rules.pattern))
@@ -168,7 +168,7 @@ class _Compiler:
             return None
 
 
-def _most_bytes(rules: TensorRules) -> int | None:
+def most_bytes(rules: TensorRules) -> int | None:
     """Give the author's limit, or the one that keeps counting tokens from taking for ever."""
     if rules.max_bytes is not None or rules.tokens is None:
         return rules.max_bytes

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictStr, model_validator
 
+from control.contracts.canary_document import CanaryRules
 from control.contracts.fallback_document import FallbackStep
 from control.contracts.limits_document import Limits
 from control.contracts.parts import Count, Name, Number, Part, Scalar
@@ -197,5 +198,7 @@ class ContractDocument(Part):
     """Keeps answers; needs ``deterministic``."""
     fallbacks: list[FallbackStep] = Field(default_factory=list, max_length=16)
     """Where an answer comes from when the version gives none, in this order."""
+    canary: CanaryRules = CanaryRules()
+    """How a new version is tried out."""
     drift: Drift = Drift()
     """Envelope that present traffic is compared with."""

@@ -17,6 +17,7 @@ from backends.guarded import Context, ObeysParameters, Parameters, Tensors
 from backends.guarded.api import ComputeModel
 from backends.guarded.loading import load_model
 from backends.guarded.signature import NUMPY_DTYPES
+from control.verification.golden_answers import values_fault
 from control.weights import missing_weights
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
@@ -105,17 +106,7 @@ def answer(model: ComputeModel, inputs: Tensors, parameters: Parameters) -> Tens
 
 def fits(output: np.ndarray, expectation: dict[str, Any]) -> bool:
     """Whether an output keeps one expectation."""
-    flat = output.reshape(-1).tolist()
-    match expectation:
-        case {"equal": wanted}:
-            return [v.decode() if isinstance(v, bytes) else v for v in flat] == wanted
-        case {"min": low, "max": high}:
-            return all(low <= value <= high for value in flat)
-        case {"near": wanted, "tolerance": tolerance}:
-            return len(flat) == len(wanted) and bool(
-                np.abs(np.array(flat) - np.array(wanted)).max() <= tolerance
-            )
-    raise AssertionError(f"unknown expectation {expectation}")
+    return values_fault(output.reshape(-1).tolist(), expectation) is None
 
 
 class Models:

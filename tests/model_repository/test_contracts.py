@@ -41,6 +41,10 @@ NOT_SHOWN = {
     "retries.min_retry_concurrency": "goes with budget_percent",
     "cache.per_tenant": "for who may not learn from an answer's time what others ask",
     "fallbacks.model.version": "the newest one will do",
+    "canary.sticky.by": "a bare word says it, and request_id is the default",
+    "canary.error_rate_percent": "one false alarm in a thousand rollouts suits all of these",
+    "canary.verification.max_duration_ratio": "four times the live version's suits all of these",
+    "canary.verification.max_memory_ratio": "four times the live version's suits all of these",
 }
 
 

@@ -20,6 +20,7 @@ _PROTECTION: Final = (
     "deterministic",
     "cache",
     "fallbacks",
+    "canary",
 )
 
 
@@ -29,7 +30,7 @@ def document_keys() -> set[str]:
 
 
 def protection_keys() -> set[str]:
-    """The keys about load and failure."""
+    """The keys about load, failure and new versions."""
     return {one for one in document_keys() if f"{one}.".startswith(_under(_PROTECTION))}
 
 

@@ -1,0 +1,216 @@
+"""Do two answers to one request agree? Names, datatypes and shapes exactly, numbers nearly."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from control.core.canary_policy import DEFAULT_TOLERANCE, Tolerance
+from control.core.datatypes import BYTES, ELEMENT_BYTES
+from control.core.elements import as_array, unpack_bytes, walk_bytes
+from control.core.number_rules import FLOATS
+from control.core.tensors import AnswerTensor, Buffer, Tensor, element_count
+
+#: Elements, or bytes, that are compared in one go: as much as fits the cache.
+_BLOCK: Final = 65_536
+#: Up to so many elements are compared one by one, which is faster for them than numpy is.
+_FEW: Final = 16
+_MAX_SHOWN: Final = 64
+_EXACT: Final = Tolerance(0.0, 0.0)
+
+Array = npt.NDArray[Any]
+AnyTensor = TypeVar("AnyTensor", Tensor, AnswerTensor)
+
+
+def disagreement(
+    expected: Sequence[AnswerTensor],
+    got: Sequence[AnswerTensor],
+    comparisons: Mapping[str, Tolerance],
+) -> str:
+    """Say where two answers differ first, or nothing where they agree.
+
+    ``comparisons`` are by output. Floats that are not listed have the default tolerance, whole
+    numbers none; texts and truth values have none in any case.
+    """
+    if [one.name for one in expected] != [one.name for one in got]:
+        fault = _names(expected, got)
+        if fault:
+            return fault
+        by_name = {one.name: one for one in got}
+        got = [by_name[one.name] for one in expected]
+    for one, other in zip(expected, got, strict=True):
+        fault = _tensor(one, other, comparisons)
+        if fault:
+            return fault
+    return ""
+
+
+def row_of(tensor: AnyTensor, index: int) -> AnyTensor:
+    """Give one row of a batch as a batch of one; a view. Raises IndexError beyond the last."""
+    rows = tensor.shape[0] if tensor.shape else 0
+    if not 0 <= index < rows:
+        message = f"{tensor.name} has {rows} rows, no row {index}"
+        raise IndexError(message)
+    view = memoryview(tensor.data)
+    if tensor.datatype == BYTES:
+        size = element_count(tensor.shape[1:])
+        start, _ = walk_bytes(view, 0, index * size)
+        end, _ = walk_bytes(view, start, size)
+    else:
+        size = len(view) // rows
+        start, end = index * size, (index + 1) * size
+    return replace(tensor, shape=[1, *tensor.shape[1:]], data=view[start:end])
+
+
+def _names(expected: Sequence[AnswerTensor], got: Sequence[AnswerTensor]) -> str:
+    wanted, given = [one.name for one in expected], [one.name for one in got]
+    for name in wanted:
+        if name not in given:
+            return f"outputs.{_short(name)} is missing"
+    for name in given:
+        if given.count(name) > wanted.count(name):
+            return f"outputs.{_short(name)} was not expected{' twice' if name in wanted else ''}"
+    return ""
+
+
+def _tensor(expected: AnswerTensor, got: AnswerTensor, comparisons: Mapping[str, Tolerance]) -> str:
+    path, datatype = f"outputs.{_short(expected.name)}", expected.datatype
+    if got.datatype != datatype:
+        return f"{path} has datatype {_short(got.datatype)}, expected {_short(datatype)}"
+    if got.shape != expected.shape:
+        return f"{path} has shape {_short(str(got.shape))}, expected {_short(str(expected.shape))}"
+    if _same_bytes(expected.data, got.data):
+        return ""
+    if datatype == BYTES:
+        return _texts(expected.data, got.data, path)
+    if len(expected.data) != len(got.data):
+        return f"{path} has {len(got.data)} bytes, expected {len(expected.data)}"
+    tolerance = comparisons.get(expected.name)
+    if datatype == "BOOL":
+        tolerance = _EXACT
+    elif tolerance is None:
+        tolerance = DEFAULT_TOLERANCE if datatype in FLOATS else _EXACT
+    return _numbers(expected, got, tolerance, path)
+
+
+def _same_bytes(one: Buffer, other: Buffer) -> bool:
+    if len(one) != len(other):
+        return False
+    left, right = memoryview(one), memoryview(other)
+    # Views compare element by element, bytes as fast as memory is read.
+    return all(
+        left[start : start + _BLOCK].tobytes() == right[start : start + _BLOCK].tobytes()
+        for start in range(0, len(left), _BLOCK)
+    )
+
+
+def _texts(expected: Buffer, got: Buffer, path: str) -> str:
+    wanted, given = unpack_bytes(expected), unpack_bytes(got)
+    if len(wanted) != len(given):
+        return f"{path} has {len(given)} elements, expected {len(wanted)}"
+    pairs = zip(wanted, given, strict=True)
+    place = next((place for place, (one, other) in enumerate(pairs) if one != other), 0)
+    return f"{path}[{place}] is {_excerpt(wanted[place], given[place])}"
+
+
+def _excerpt(wanted: memoryview, given: memoryview) -> str:
+    """Show two texts from shortly before the place where they part."""
+    both = zip(wanted, given, strict=False)
+    ends = min(len(wanted), len(given))
+    parting = next((place for place, (a, b) in enumerate(both) if a != b), ends)
+    start = max(0, parting - _MAX_SHOWN // 4)
+    return f"{_cut(given, start)}, expected {_cut(wanted, start)}"
+
+
+def _cut(text: memoryview, start: int) -> str:
+    end = start + _MAX_SHOWN
+    before, after = "..." if start else "", "..." if len(text) > end else ""
+    return f"{before}{bytes(text[start:end]).decode(errors='backslashreplace')!r}{after}"
+
+
+def _numbers(expected: AnswerTensor, got: AnswerTensor, tolerance: Tolerance, path: str) -> str:
+    for start, wanted, given in _blocks(expected, got):
+        place = _first_differing(wanted, given, tolerance)
+        if place >= 0:
+            one, other = str(wanted[place]), str(given[place])
+            within = f" within {_allowed(tolerance)}" if tolerance != _EXACT else ""
+            return f"{path}[{start + place}] is {other}, expected {one}{within}"
+    return ""
+
+
+def _blocks(expected: AnswerTensor, got: AnswerTensor) -> Iterator[tuple[int, Array, Array]]:
+    """Give the elements of both block by block, with the place of the first."""
+    datatype = expected.datatype
+    step = _BLOCK * ELEMENT_BYTES[datatype]
+    left, right = memoryview(expected.data), memoryview(got.data)
+    for start in range(0, len(left), step):
+        wanted = _elements(left[start : start + step], datatype)
+        given = _elements(right[start : start + step], datatype)
+        yield start // ELEMENT_BYTES[datatype], wanted, given
+
+
+def _elements(data: Buffer, datatype: str) -> Array:
+    if datatype != "BOOL":
+        return as_array(data, datatype)
+    truths: Array = np.frombuffer(data, np.uint8) != 0  # any byte but 0 is true
+    return truths
+
+
+def _first_differing(wanted: Array, given: Array, tolerance: Tolerance) -> int:
+    """Give the first place where two blocks differ by too much; -1 is none."""
+    if len(wanted) > _FEW:
+        differs = _differing(wanted, given, tolerance)
+        return -1 if differs is None or not differs.any() else int(differs.argmax())
+    for place, (one, other) in enumerate(zip(wanted.tolist(), given.tolist(), strict=True)):
+        if _differ(one, other, tolerance):
+            return place
+    return -1
+
+
+def _differ(wanted: float, given: float, tolerance: Tolerance) -> bool:
+    if wanted == given:
+        return False
+    if math.isfinite(wanted) and math.isfinite(given):
+        return abs(given - wanted) > tolerance.absolute + tolerance.relative * abs(wanted)
+    return not (math.isnan(wanted) and math.isnan(given))
+
+
+def _differing(wanted: Array, given: Array, tolerance: Tolerance) -> Array | None:
+    """Give which elements differ by too much; None where it is quickly seen that none does."""
+    if wanted.dtype.kind != "f":
+        return _differing_integers(wanted, given, tolerance)
+    wanted, given = wanted.astype(np.float64), given.astype(np.float64)
+    with np.errstate(all="ignore"):
+        distance = np.abs(given - wanted)
+        limit = np.abs(wanted) * tolerance.relative + tolerance.absolute
+        near = distance <= limit
+        # Only where something is not finite, or too far, is there anything more to look at.
+        if near.all() and np.isfinite(distance.max()):
+            return None
+        near &= np.isfinite(wanted) & np.isfinite(given)
+        same = (wanted == given) | (np.isnan(wanted) & np.isnan(given))
+    differs: Array = ~(near | same)
+    return differs
+
+
+def _differing_integers(wanted: Array, given: Array, tolerance: Tolerance) -> Array:
+    if tolerance == _EXACT:
+        differs: Array = wanted != given
+        return differs
+    # Exact at any size: what wraps when signed is right when the bits are read unsigned.
+    unsigned = f"u{wanted.dtype.itemsize}"
+    distance = (np.maximum(wanted, given) - np.minimum(wanted, given)).view(unsigned)
+    limit = np.abs(wanted.astype(np.float64)) * tolerance.relative + tolerance.absolute
+    too_far: Array = distance.astype(np.float64) > limit
+    return too_far
+
+
+def _allowed(tolerance: Tolerance) -> str:
+    return f"{tolerance.absolute:g} + {tolerance.relative:g} of it"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
