@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from control.config_section import Section
 from control.triton.address import parse_address
+from control.webhook_settings import WebhookSettings
 
 _ENV_PREFIX = "SEAWALL_"
 _STORAGE_URL = r"^(async\+(redis|valkey)s?(\+(unix|cluster|sentinel))?://.+)?$"
 #: Further names of settings in the environment; the regular name wins.
 _ALIASES: Final = {"SEAWALL_DATABASE_URL": ("state", "database_url")}
-#: Settings whose values no message repeats.
-_SECRET: Final = frozenset({"admin.token", "quotas.storage_url", "state.database_url"})
+#: Settings, and sections, whose values no message repeats.
+_SECRET: Final = frozenset({"admin.token", "quotas.storage_url", "state.database_url", "webhooks"})
 _DATABASE_URL: Final = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://.+")
 
 
@@ -57,11 +59,7 @@ DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class GatewaySettings(_Section):
+class GatewaySettings(Section):
     """The data plane."""
 
     http: ListenAddress = "127.0.0.1:8000"
@@ -94,7 +92,7 @@ class GatewaySettings(_Section):
     """Seconds that requests under way get to finish when Seawall ends."""
 
 
-class IdentitySettings(_Section):
+class IdentitySettings(Section):
     """Who may send requests."""
 
     required: Literal["auto", "always", "never"] = "auto"
@@ -109,14 +107,14 @@ class IdentitySettings(_Section):
     """The claim that names a JWT's tenant; without it, `sub` does."""
 
 
-class MetricsSettings(_Section):
+class MetricsSettings(Section):
     """The Prometheus endpoint."""
 
     http: ListenAddress = "127.0.0.1:8002"
     """Where ``/metrics`` is: Seawall's series, with Triton's own behind them."""
 
 
-class AdminSettings(_Section):
+class AdminSettings(Section):
     """The control plane's HTTP side."""
 
     http: ListenAddress = "127.0.0.1:8080"
@@ -125,18 +123,18 @@ class AdminSettings(_Section):
     """What the command line shows there; empty takes the operator token in the state directory."""
 
 
-class QuotaSettings(_Section):
+class QuotaSettings(Section):
     """Where the quotas of tokens and tenants are counted."""
 
     storage_url: str = Field("", pattern=_STORAGE_URL, repr=False)
     """Server that several hosts count in (async+redis://host:6379); empty counts on each host."""
 
 
-class TritonSettings(_Section):
+class TritonSettings(Section):
     """The tritonserver behind Seawall."""
 
     repository: Path = Path("model_repository")
-    """Model repository of the embedded tritonserver."""
+    """Model repository; the embedded tritonserver serves copies of what is in it."""
     http_url: UpstreamUrl = ""
     """HTTP address of an external Triton (unix:/path, host:port); empty starts the embedded one."""
     grpc_url: UpstreamUrl = ""
@@ -149,7 +147,16 @@ class TritonSettings(_Section):
     """Seconds the embedded tritonserver may take to end before it is killed."""
 
 
-class StateSettings(_Section):
+class RepositorySettings(Section):
+    """How drops into the embedded tritonserver's model repository are noticed."""
+
+    settle_s: float = Field(2.0, ge=0.1, le=3600.0)
+    """Seconds a dropped folder must be still, unless it is renamed in or carries checksums."""
+    poll_s: float = Field(1.0, ge=0.05, le=3600.0)
+    """Seconds between two looks at the repository; where the kernel notifies, looks come sooner."""
+
+
+class StateSettings(Section):
     """Where Seawall keeps what outlives a process."""
 
     dir: Path = Path("var")
@@ -158,14 +165,14 @@ class StateSettings(_Section):
     """Where state is kept (also `SEAWALL_DATABASE_URL`); empty is SQLite in the directory."""
 
 
-class WeightsSettings(_Section):
+class WeightsSettings(Section):
     """Weights of the example models."""
 
     cache_dir: OptionalPath = None
     """Where fetched weights are kept; empty is the user's cache directory."""
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Logs, on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -176,7 +183,7 @@ class LogSettings(_Section):
     """Which inference requests get a log line."""
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings."""
 
     gateway: GatewaySettings = GatewaySettings()
@@ -185,6 +192,8 @@ class Settings(_Section):
     admin: AdminSettings = AdminSettings()
     quotas: QuotaSettings = QuotaSettings()
     triton: TritonSettings = TritonSettings()
+    repository: RepositorySettings = RepositorySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     state: StateSettings = StateSettings()
     weights: WeightsSettings = WeightsSettings()
     log: LogSettings = LogSettings()
@@ -267,5 +276,6 @@ def _put(tree: dict[str, Any], section: str, key: str, value: object) -> None:
 
 def _describe(fault: Any) -> str:  # noqa: ANN401 - pydantic's own record of a fault
     key = ".".join(str(part) for part in fault["loc"])
-    got = "" if key in _SECRET else f" (got {fault['input']!r})"
+    is_secret = not _SECRET.isdisjoint({key, fault["loc"][0]})
+    got = "" if is_secret else f" (got {fault['input']!r})"
     return f"{key}: {fault['msg']}{got}"

@@ -27,6 +27,16 @@ class RuntimePaths:
         return self.state / "artifacts"
 
     @property
+    def served(self) -> Path:
+        """The repository that the embedded tritonserver serves; it outlives a run."""
+        return self.state / "served"
+
+    @property
+    def staged(self) -> Path:
+        """Copies of versions that are not served yet; they outlive a run."""
+        return self.state / "staged"
+
+    @property
     def database(self) -> Path:
         """The state database, unless settings name another."""
         return self.state / "seawall.db"
@@ -62,6 +72,15 @@ class RuntimePaths:
         return self.run / "tritonserver.pid"
 
     @property
+    def launcher_socket(self) -> Path:
+        """Where the launcher is asked for additional tritonservers."""
+        return self.run / "launcher.sock"
+
+    def additional(self, number: int) -> "AdditionalPaths":
+        """Give the paths of an additional tritonserver."""
+        return AdditionalPaths(self.run / f"x{number}")
+
+    @property
     def backends(self) -> Path:
         """The backend directory that is put together for tritonserver."""
         return self.run / "backends"
@@ -85,3 +104,14 @@ class RuntimePaths:
     def shared_memory_prefix(self) -> str:
         """How this Seawall's shared-memory regions are named, so that it removes only its own."""
         return f"seawall_{sha256(str(self.state.resolve()).encode()).hexdigest()[:12]}_"
+
+
+class AdditionalPaths(RuntimePaths):
+    """Paths of a tritonserver beside the main one: in one folder, since sockets need short ones."""
+
+    __slots__ = ()
+
+    @property
+    def run(self) -> Path:
+        """Sockets and files of the running server."""
+        return self.state

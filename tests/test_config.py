@@ -123,7 +123,8 @@ def test_variables_of_others_are_none_of_ours() -> None:
 def test_every_setting_has_a_variable(section: str, key: str) -> None:
     """What a file can set, the environment can set: its default, written out, is accepted."""
     default = getattr(getattr(Settings(), section), key)
-    environ = {environment_name(section, key): "" if default is None else str(default)}
+    text = "" if default in {None, ()} else str(default)
+    environ = {environment_name(section, key): text}
     assert load_settings(None, environ) == Settings()
 
 
@@ -208,6 +209,43 @@ def test_secrets_are_not_shown() -> None:
     assert "geheim" not in fault
     flags = {"admin.token": "geheim", "state.database_url": "postgresql://u:geheim@db/x"}
     assert "geheim" not in repr(load_settings(None, {}, flags))
+
+
+def test_a_list_is_written_with_commas_in_the_environment(tmp_path: Path) -> None:
+    """A file has a list for it; both mean the same, and reach the children as they are."""
+    environ = {"SEAWALL_WEBHOOKS_EVENT": "http://a/x, https://b/y?z=1,"}
+    file = write(tmp_path, '[webhooks]\nevent = ["http://a/x", "https://b/y?z=1"]\n')
+    settings = load_settings(None, environ)
+    assert settings.webhooks.event == ("http://a/x", "https://b/y?z=1")
+    assert load_settings(file, {}) == settings
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    "text", ["geheim", "ftp://a/geheim", "http:///geheim", "http://a/geheim x", "http://a:geheim"]
+)
+def test_a_webhook_is_a_web_address(tmp_path: Path, text: str) -> None:
+    """Another one is refused at the start; the fault says which, and nothing of what it holds."""
+    (fault,) = faults(None, {"SEAWALL_WEBHOOKS_ROLLBACK": f"http://a,{text}"})
+    assert fault.startswith("webhooks.rollback: ")
+    assert "URL 2 of 2 cannot be used" in fault
+    assert "geheim" not in fault
+    listed = write(tmp_path, f'[webhooks]\nevent = [["{text}"]]\nsecret = ["geheim"]\n')
+    assert "geheim" not in "".join(faults(listed, {}))
+
+
+def test_webhooks_are_limited() -> None:
+    """Each is asked at each step."""
+    (fault,) = faults(None, {"SEAWALL_WEBHOOKS_ROLLOUT": ",".join(["http://geheim"] * 17)})
+    assert "at most 16" in fault
+    assert "geheim" not in fault
+
+
+def test_webhooks_are_not_shown() -> None:
+    """Their addresses may hold keys."""
+    names = ("PRE_ROLLOUT", "ROLLOUT", "ROLLBACK", "EVENT", "SECRET")
+    environ = {f"SEAWALL_WEBHOOKS_{name}": "http://a/geheim" for name in names}
+    assert "geheim" not in repr(load_settings(None, environ))
 
 
 def test_children_get_none_of_our_variables() -> None:

@@ -61,6 +61,14 @@ class Child:
         """Start the process, and start it again whenever it dies."""
         self._keeper = asyncio.create_task(self._keep())
 
+    def run_once(self, ended: Callable[[int | None], None]) -> None:
+        """Start the process, and leave it dead when it dies.
+
+        ``ended`` then gets its exit status, or None where it could not be started; not after
+        ``stop``.
+        """
+        self._keeper = asyncio.create_task(self._once(ended))
+
     async def stop(self, timeout_s: float) -> None:
         """End it by SIGTERM, and by SIGKILL with all it has started after ``timeout_s``."""
         if self._keeper is not None:
@@ -97,6 +105,16 @@ class Child:
             delay_s = next_restart_delay_s(self._plan.budget, deaths_s, deaths_s[-1])
             _log.error("process_died", name=self._plan.name, code=code, restart_in_s=delay_s)
             await asyncio.sleep(delay_s)
+
+    async def _once(self, ended: Callable[[int | None], None]) -> None:
+        code = None
+        try:
+            code = await self._run_once()
+        except OSError as error:
+            _log.error("start_failed", name=self._plan.name, reason=str(error))
+        else:
+            _log.error("process_died", name=self._plan.name, code=code)
+        ended(code)
 
     async def _run_once(self) -> int | None:
         plan = self._plan

@@ -17,8 +17,13 @@ from control.child import ChildSetup, save_child_setup
 from control.config import Settings, without_our_variables
 from control.identity.tokens import mint_token, operator_record
 from control.launcher.child import Child, ChildPlan
+from control.launcher.extra_servers import ExtraServersKept
+from control.launcher.first_start import prepare_served
+from control.launcher.server_desk import ServerDesk
 from control.launcher.tritonserver import EmbeddedTriton
 from control.observability.logs import get_logger
+from control.repository.seeding import SeedingStopped
+from control.repository.served import ServedRepository
 from control.runtime import RuntimePaths
 from control.triton.address import Address, parse_address
 from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream
@@ -72,6 +77,7 @@ class _Launcher:
         self._triton: EmbeddedTriton | None = None
         self._children: list[tuple[Child, float]] = []  # in order of ending, with its patience
         self._sockets: list[socket.socket] = []
+        self._desk: ServerDesk | None = None
 
     async def run(self, on_ready: Callable[[Settings], None]) -> None:
         """Start everything, call ``on_ready`` once requests are answered, wait for a signal."""
@@ -83,7 +89,10 @@ class _Launcher:
             "metrics": self._bind(self._settings.metrics.http),
             "admin": self._bind(self._settings.admin.http),
         }
-        settings = await self._start_triton()
+        try:
+            settings = await self._start_triton(stop)
+        except SeedingStopped:
+            return
         self._start_ours(settings, listening)
         ready = asyncio.create_task(self._wait_ready())
         stopped = asyncio.create_task(stop.wait())
@@ -99,8 +108,10 @@ class _Launcher:
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().remove_signal_handler(name)
         gateways = [one for one in self._children if one[1] > 0]
-        for group in (gateways, [one for one in self._children if one not in gateways]):
-            await asyncio.gather(*(child.stop(abs(patience_s)) for child, patience_s in group))
+        others = [one for one in self._children if one not in gateways]
+        await asyncio.gather(*(child.stop(abs(patience_s)) for child, patience_s in gateways))
+        extra = [self._desk.close()] if self._desk is not None else []
+        await asyncio.gather(*extra, *(child.stop(abs(patience_s)) for child, patience_s in others))
         for sock in self._sockets:
             sock.close()
         if self._triton is not None:
@@ -121,21 +132,38 @@ class _Launcher:
         sock.listen(_BACKLOG)
         return sock
 
-    async def _start_triton(self) -> Settings:
+    async def _start_triton(self, stop: asyncio.Event) -> Settings:
         if self._settings.triton.http_url:
             return self._settings
-        repository = self._settings.triton.repository
-        if not repository.is_dir():
-            message = f"model repository '{repository}' is not a directory"
-            raise LaunchError(message)
-        self._triton = EmbeddedTriton(self._settings.triton, self._paths, self._secret)
-        for refused in self._triton.inspection.refused:
-            _log.error("model_refused", model=refused.model, reason=refused.reason)
+        served = await self._served_repository(stop)
+        self._triton = EmbeddedTriton(
+            self._settings.triton,
+            self._paths,
+            self._secret,
+            served.folder,
+            lambda: served.inspect().loadable,
+        )
         child = Child(self._triton.child_plan())
         self._children.append((child, -(self._settings.triton.exit_timeout_s + _GRACE_S)))
         child.keep_running()
         await child.started.wait()
+        extra = ExtraServersKept(self._settings.triton, self._paths, self._secret)
+        self._desk = ServerDesk(extra, self._paths.launcher_socket)
+        await self._desk.open()
         return self._settings.model_copy(update={"triton": self._triton.addresses()})
+
+    async def _served_repository(self, stop: asyncio.Event) -> ServedRepository:
+        source = self._settings.triton.repository
+        served = ServedRepository(self._paths.served, self._paths.staged)
+        if not source.is_dir() and not served.exists():
+            message = f"model repository '{source}' is not a directory"
+            raise LaunchError(message)
+        try:
+            await prepare_served(served, source, stop.is_set)
+        except OSError as error:
+            message = f"model repository '{source}' cannot be copied: {error.strerror}"
+            raise LaunchError(message) from error
+        return served
 
     def _start_ours(self, settings: Settings, listening: dict[str, socket.socket]) -> None:
         descriptors = {name: sock.fileno() for name, sock in listening.items()}

@@ -13,8 +13,8 @@ from control.launcher.child import Child
 from control.launcher.tritonserver import EmbeddedTriton
 from control.runtime import RuntimePaths
 from control.triton.address import parse_address
-from control.triton.management import GrpcIndex
-from control.triton.repository import Inspection
+from control.triton.management import TritonManagement
+from control.triton.repository import inspect_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ScratchServer:
     """Where it is, what it has loaded, and its process id."""
 
     addresses: TritonSettings
-    index: GrpcIndex
+    index: TritonManagement
     pid_file: Path
 
 
@@ -30,20 +30,24 @@ class ScratchServer:
 async def scratch_server(
     settings: Settings, models: Sequence[str] | None = None
 ) -> AsyncIterator[ScratchServer]:
-    """Start a server with these models only (None: the whole repository); they may be loading."""
+    """Start a server with these models only (None: the whole repository); they may be loading.
+
+    It serves the folder ``triton.repository`` as it is. Raises FileNotFoundError where there is
+    none, and TritonNotInstalled.
+    """
+    repository = settings.triton.repository
+    loaded = list(models) if models is not None else inspect_repository(repository).loadable
     directory = Path(tempfile.mkdtemp(prefix="seawall-scratch-"))
     paths = RuntimePaths(directory)
     paths.run.mkdir(mode=0o700)
     secret = secrets.token_urlsafe(24)
-    triton = EmbeddedTriton(settings.triton, paths, secret)
-    if models is not None:
-        triton.inspection = Inspection(list(models), [])
+    triton = EmbeddedTriton(settings.triton, paths, secret, repository, lambda: loaded)
     child = Child(triton.child_plan())
     addresses = triton.addresses()
     try:
         child.keep_running()
         await child.started.wait()  # no gRPC before the fork, which its threads do not survive
-        index = GrpcIndex(parse_address(addresses.grpc_url), secret)
+        index = TritonManagement(parse_address(addresses.grpc_url), secret)
         yield ScratchServer(addresses, index, paths.triton_pid)
     finally:
         await child.stop(settings.triton.exit_timeout_s)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,6 @@ from control.observability.logs import get_logger
 from control.runtime import RuntimePaths
 from control.triton.address import Address
 from control.triton.installation import assemble_backends, find_installation, server_environment
-from control.triton.repository import Inspection, inspect_repository
 from control.triton.server_command import ServerPlan, grpc_address, server_arguments
 from control.triton.shared_memory import remove_leaked_regions
 from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream
@@ -31,14 +30,33 @@ _log = get_logger("tritonserver")
 class EmbeddedTriton:
     """Plans the child and tells the others where it listens."""
 
-    def __init__(self, settings: TritonSettings, paths: RuntimePaths, secret: str) -> None:
-        """Choose addresses; raises TritonNotInstalled, or FileNotFoundError for the repository."""
+    def __init__(
+        self,
+        settings: TritonSettings,
+        paths: RuntimePaths,
+        secret: str,
+        repository: Path,
+        models: Callable[[], Sequence[str]],
+    ) -> None:
+        """Choose addresses; raises TritonNotInstalled.
+
+        ``models`` are asked for before each start: they are loaded from ``repository``.
+        """
         self._settings = settings
         self._paths = paths
         self._installation = find_installation()
         self._secret = secret
         self._metrics_port = _free_port()
-        self.inspection: Inspection = inspect_repository(settings.repository)
+        self._repository = repository.resolve()
+        self._models = models
+        self._plan = ChildPlan(
+            name="tritonserver",
+            command=[],
+            environment=server_environment(self._installation),
+            prepare=self._prepare,
+            attend=self._attend,
+            capture_output=True,
+        )
 
     def addresses(self) -> TritonSettings:
         """Give the settings with which gateways and controller reach this server."""
@@ -51,28 +69,10 @@ class EmbeddedTriton:
         )
 
     def child_plan(self) -> ChildPlan:
-        """Plan the process."""
+        """Plan the process; its command is made anew before each start."""
         assemble_backends(self._installation, self._paths.backends)
-        plan = ServerPlan(
-            repository=self._settings.repository.resolve(),
-            backends=self._paths.backends,
-            http_socket=self._paths.triton_http,
-            grpc_socket=self._paths.triton_grpc,
-            metrics_port=self._metrics_port,
-            admin_secret=self._secret,
-            shared_memory_prefix=self._paths.shared_memory_prefix,
-            exit_timeout_s=self._settings.exit_timeout_s,
-            models=self.inspection.loadable,
-            has_gpu=any(Path(device).exists() for device in _GPU_DEVICES),
-        )
-        return ChildPlan(
-            name="tritonserver",
-            command=[str(self._installation.server), *server_arguments(plan)],
-            environment=server_environment(self._installation),
-            prepare=self._prepare,
-            attend=self._attend,
-            capture_output=True,
-        )
+        self._plan.command = self._command(self._models())
+        return self._plan
 
     def clean_up(self) -> int:
         """Remove what a dead server leaves; give the number of shared-memory regions."""
@@ -84,6 +84,22 @@ class EmbeddedTriton:
         removed = await asyncio.to_thread(self.clean_up)
         if removed:
             _log.warning("leaked_shared_memory_removed", regions=removed)
+        self._plan.command = self._command(await asyncio.to_thread(self._models))
+
+    def _command(self, models: Sequence[str]) -> list[str]:
+        plan = ServerPlan(
+            repository=self._repository,
+            backends=self._paths.backends,
+            http_socket=self._paths.triton_http,
+            grpc_socket=self._paths.triton_grpc,
+            metrics_port=self._metrics_port,
+            admin_secret=self._secret,
+            shared_memory_prefix=self._paths.shared_memory_prefix,
+            exit_timeout_s=self._settings.exit_timeout_s,
+            models=models,
+            has_gpu=any(Path(device).exists() for device in _GPU_DEVICES),
+        )
+        return [str(self._installation.server), *server_arguments(plan)]
 
     async def _attend(self, process: Process) -> None:
         _write_atomically(self._paths.triton_pid, str(process.pid))

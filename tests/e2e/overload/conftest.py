@@ -26,11 +26,28 @@ class Moods:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The models, in a folder that they can write to."""
+    """The models, with a file beside them that ``moody`` reads, and one that ``slow`` writes."""
     folder = tmp_path_factory.mktemp("overload") / "models"
     shutil.copytree(_MODELS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "moody" / "mood").write_text("ok")
+    mood_of(folder).write_text("ok")
+    _add_parameter(folder / "moody", "mood_file", mood_of(folder))
+    _add_parameter(folder / "slow", "count_file", count_of(folder))
     return folder
+
+
+def mood_of(repository: Path) -> Path:
+    """The file that ``moody`` reads: served is a copy of its folder, so it lies elsewhere."""
+    return repository.with_name("mood")
+
+
+def count_of(repository: Path) -> Path:
+    """The file that ``slow`` writes to."""
+    return repository.with_name("count")
+
+
+def _add_parameter(model: Path, key: str, file: Path) -> None:
+    with (model / "config.pbtxt").open("a") as config:
+        config.write(f'\nparameters {{ key: "{key}" value {{ string_value: "{file}" }} }}\n')
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +60,6 @@ def stack(repository: Path) -> Iterator[Stack]:
 @pytest.fixture
 def moods(repository: Path) -> Iterator[Moods]:
     """The model ``moody``, well again at the end."""
-    moods = Moods(repository / "moody" / "mood")
+    moods = Moods(mood_of(repository))
     yield moods
     moods.set("ok")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.overload.asking import ask
+from tests.e2e.overload.conftest import count_of
 from tests.support.http_client import connected
 from tests.support.stack import Stack
 
@@ -27,7 +28,7 @@ async def _ask_one(address: str, body: bytes) -> tuple[int, list[float]]:
 
 def executions(repository: Path) -> int:
     """How often the model has really been executed."""
-    file = repository / "slow" / "count"
+    file = count_of(repository)
     return len(file.read_text()) if file.exists() else 0
 
 

@@ -1,24 +1,27 @@
-"""Gives back what it gets, in the mood that the file ``mood`` beside its version names."""
+"""Gives back what it gets, in the mood that a file names which config.pbtxt names."""
 
+import json
 import os
 import time
 from pathlib import Path
 
 import triton_python_backend_utils as pb_utils
 
-_MOOD = Path(__file__).resolve().parents[1] / "mood"
-
 
 class TritonPythonModel:
+    def initialize(self, args):
+        parameters = json.loads(args["model_config"])["parameters"]
+        self.mood = Path(parameters["mood_file"]["string_value"])
+
     def execute(self, requests):
-        mood = _MOOD.read_text()
+        mood = self.mood.read_text()
         if mood == "fail":
             raise ValueError("boom")
         if mood == "die":
             os._exit(1)
         while mood == "hang":
             time.sleep(0.01)
-            mood = _MOOD.read_text()
+            mood = self.mood.read_text()
         return [_echo(one) for one in requests]
 
 

@@ -1,0 +1,66 @@
+"""What a rollout is decided by: everything that was observed of one model, at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from control.core.canary_judge import JudgeCounts
+from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy
+
+
+class DropState(Enum):
+    """How whole a version's folder in the source repository is."""
+
+    WRITING = "writing"
+    COMPLETE = "complete"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFolder:
+    """A version's folder; ``digest`` is of its content, empty until that has been read."""
+
+    state: DropState
+    digest: str = ""
+    reason: str = ""
+
+
+class Work(Enum):
+    """What takes time, and is done once for each attempt."""
+
+    STAGE = "stage"
+    VERIFY = "verify"
+    LOAD = "load"
+    ASK_PRE_ROLLOUT = "pre_rollout"
+    ASK_STEP = "rollout"
+    ASK_ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a piece of work ended: ``detail`` is a reason, or what was found (a digest)."""
+
+    is_good: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``folders`` None says that the source repository cannot be seen now.
+
+    ``ready`` are the versions that can answer in the main tritonserver, ``ready_apart`` those in a
+    server of their own. ``done`` holds the results of the attempt that is under way. ``stopped`` is
+    why a gateway has stopped the canary, or a rollback was asked for; empty where none was.
+    ``is_stateful``: its requests belong together, so they cannot be split between versions.
+    ``has_slot``: a verification may begin.
+    """
+
+    folders: Mapping[int, SourceFolder] | None = None
+    ready: frozenset[int] = frozenset()
+    ready_apart: frozenset[int] = frozenset()
+    done: Mapping[Work, Result] = field(default_factory=dict)
+    counts: JudgeCounts = field(default_factory=JudgeCounts)
+    stopped: str = ""
+    is_stateful: bool = False
+    has_slot: bool = True
+    policy: CanaryPolicy = DEFAULT_CANARY

@@ -1,0 +1,1 @@
+"""The models' files: what authors drop, and Seawall's own copy that tritonserver serves."""
