@@ -1,6 +1,7 @@
 """Times the gateway's pipeline alone, in front of a Triton that is a canned answer."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from control.config import Settings
 from control.contracts.artifacts import ArtifactStore
 from control.core.contract import derive_contract
-from control.core.findings import ContractRules
+from control.core.findings import ContractRules, Findings
 from control.core.protection import DEFAULT_PROTECTION, Protection
+from control.core.routes import CanaryRoute, Route
 from control.core.snapshot import ModelView, Snapshot, VersionView
 from control.core.tensors import InferRequest
 from control.gateway.answers import Answers, Given
@@ -21,16 +23,21 @@ from control.gateway.contract_gate import ContractGate
 from control.gateway.heavy_work import HeavyWork
 from control.gateway.identify import Identifier
 from control.gateway.observe import Observer
-from control.gateway.pipeline import Gates, Pipeline
+from control.gateway.pipeline import Gates, Pipeline, Roads
 from control.gateway.protection.fallbacks import Fallbacks
 from control.gateway.protection.guards import Guards
 from control.gateway.protection.protected_calls import ProtectedCalls
 from control.gateway.quota_gate import open_quota_gate
+from control.gateway.rollouts.board import CanaryBoard
+from control.gateway.rollouts.canary_calls import CanaryCalls
+from control.gateway.rollouts.courses import Courses
+from control.gateway.rollouts.shadows import Shadows
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.target import Target
 from control.gateway.traffic import Traffic
 from control.gateway.translation import Translation
 from control.gateway.triton_calls import TritonCalls
+from control.gateway.triton_servers import TritonServers
 from control.gateway.upstream_gate import HoldLimits, UpstreamGate
 from control.link.uplink import LinkUplink
 from control.observability.metrics import GatewayMetrics
@@ -64,6 +71,7 @@ class PipelineBench:
         protection: Protection = DEFAULT_PROTECTION,
         *,
         bare: bool = False,
+        canary: CanaryRoute | None = None,
     ) -> None:
         metrics, snapshots = GatewayMetrics(CollectorRegistry()), SnapshotHolder()
         observer, heavy = Observer(metrics, "none"), HeavyWork()
@@ -79,22 +87,28 @@ class PipelineBench:
             rules=rules,
             protection=protection,
         )
-        snapshots.accept(Snapshot(1, {"bench": ModelView("bench", {1: view})}))
+        snapshots.accept(_snapshot(view, canary))
         settings, paths = Settings(), RuntimePaths(directory)
         paths.run.mkdir(exist_ok=True)
         contract = ContractGate(heavy, observer, ArtifactStore(directory))
         quotas = open_quota_gate(settings, paths, metrics)
         translation, triton = Translation(heavy, 2**26, 2**24), _Canned(metrics, data)
+        servers = TritonServers(triton, _nowhere)
         guards = Guards(settings, paths, metrics, triton, TritonSeries(""))
         guards.learn(snapshots.current)
-        calls = (_BareCalls if bare else ProtectedCalls)(guards, triton, translation, contract)
+        board = CanaryBoard(metrics, LinkUplink())
+        board.learn(snapshots.current)
+        calls = (_BareCalls if bare else ProtectedCalls)(
+            guards, servers, translation, contract, board.watch_of
+        )
         fallbacks = Fallbacks(snapshots, guards.reuse, metrics)
-        kind = _BareAnswers if bare else Answers
+        answers = (_BareAnswers if bare else Answers)(guards, calls, fallbacks, contract)
+        canary_calls = CanaryCalls(answers, contract)
         self._pipeline = Pipeline(
             snapshots,
             Gates(Identifier(required=False), quotas, contract, 60.0),
             translation,
-            kind(guards, calls, fallbacks, contract),
+            Roads(answers, Courses(board, canary_calls, Shadows(canary_calls))),
             observer,
             Traffic(LinkUplink(), metrics),
         )
@@ -123,6 +137,19 @@ class PipelineBench:
         return took_s / calls
 
 
+def _snapshot(view: VersionView, canary: CanaryRoute | None) -> Snapshot:
+    """Give a snapshot of the version, perhaps beside one like it that is tried out."""
+    if canary is None:
+        return Snapshot(1, {"bench": ModelView("bench", {1: view})})
+    route = Route(1, frozenset({1}), canary)
+    versions = {1: view, canary.version: replace(view, version=canary.version)}
+    return Snapshot(1, {"bench": ModelView("bench", versions, route)}, routes={"bench": route})
+
+
+def _nowhere(address: str) -> TritonCalls:
+    raise ValueError(address)
+
+
 async def _is_live() -> bool:
     return True
 
@@ -143,7 +170,7 @@ class _BareCalls(ProtectedCalls):
         self, caller: Caller, view: VersionView, request: InferRequest, deadline_s: float
     ) -> Answer:
         """Call, decode, and check the answer."""
-        raw = await self._triton.infer(view, encode_for_triton(request), deadline_s)
+        raw = await self._servers.main.infer(view, encode_for_triton(request), deadline_s)
         caller.seen.answered()
         answer = await self._translation.decode_answer(raw)
         await self._contract.accept(caller.seen, view, answer, request)
@@ -156,7 +183,13 @@ class _BareAnswers(Answers):
     def refuse_hopeless(self, caller: Caller, view: VersionView, request: InferRequest) -> None:
         """Refuse nobody."""
 
-    async def find(self, caller: Caller, view: VersionView, request: InferRequest) -> Given:
+    async def find(
+        self,
+        caller: Caller,
+        view: VersionView,
+        request: InferRequest,
+        findings: Findings,  # noqa: ARG002
+    ) -> Given:
         """Call."""
         return Given(await self._calls.send(caller, view, request, caller.deadline_s))
 
@@ -176,5 +209,9 @@ class _Canned(TritonCalls):
         self._answer = UpstreamAnswer(200, headers, header + data)
 
     async def infer(self, *_request: object) -> UpstreamAnswer:
+        """Answer."""
+        return self._answer
+
+    async def infer_once(self, *_request: object) -> UpstreamAnswer:
         """Answer."""
         return self._answer

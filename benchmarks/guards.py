@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.canned_pipeline import PipelineBench
+from control.core.canary_policy import DEFAULT_CANARY
 from control.core.protection import (
     DEFAULT_PROTECTION,
     CachePolicy,
@@ -21,6 +22,7 @@ from control.core.protection import (
     Protection,
     RetryPolicy,
 )
+from control.core.routes import CanaryRoute
 
 _DATA = bytes(64)
 _ROUNDS = 9
@@ -34,6 +36,7 @@ class Kind:
     protection: Protection = DEFAULT_PROTECTION
     bare: bool = False
     distinct: bool = False
+    canary: CanaryRoute | None = None
 
 
 _STATIC = Fallback(FallbackKind.STATIC)
@@ -49,6 +52,8 @@ _KINDS = (
     ),
     Kind("deterministic, each new", Protection(deterministic=True), distinct=True),
     Kind("deterministic, from the cache", Protection(deterministic=True, cache=CachePolicy(60.0))),
+    Kind("stable's, beside a canary", canary=CanaryRoute("one", 2, 1e-9, 0.0, DEFAULT_CANARY)),
+    Kind("the canary's", canary=CanaryRoute("two", 2, 100.0, 0.0, DEFAULT_CANARY)),
 )
 
 
@@ -68,7 +73,9 @@ async def _measure(kinds: Sequence[Kind], directory: Path) -> list[float]:
     for number, kind in enumerate(kinds):
         own = directory / str(number)
         own.mkdir()
-        benches.append(PipelineBench(None, _DATA, own, kind.protection, bare=kind.bare))
+        benches.append(
+            PipelineBench(None, _DATA, own, kind.protection, bare=kind.bare, canary=kind.canary)
+        )
     rounds = [
         [
             await bench.seconds(distinct=kind.distinct)

@@ -45,7 +45,8 @@ def choose_stand_in(
 ) -> VersionView | None:
     """Choose the newest ready version that may take the step; never the one that has failed.
 
-    A suspect goes to no other version of its model, where the same code may die of it again.
+    One that is only tried out takes no step that does not name it. A suspect goes to no other
+    version of its model, where the same code may die of it again.
     """
     name = step.model or failed.model
     model = models.get(name)
@@ -53,10 +54,10 @@ def choose_stand_in(
         return None
     able = [
         view
-        for view in model.versions.values()
+        for number, view in model.versions.items()
         if view.ready
-        and step.version in {None, view.version}
-        and (name, view.version) != (failed.model, failed.version)
+        and (number == step.version if step.version is not None else model.may_choose(number))
+        and (name, number) != (failed.model, failed.version)
     ]
     return max(able, key=attrgetter("version"), default=None)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from control.core.access import Access
 from control.core.protection import NO_OVERRIDE, BreakerMode, Override
+from control.core.routes import NO_ROUTES, Routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """All that operators lay down: who may do what, and the orders on models."""
+    """All that is laid down: who may do what, the orders on models, and where requests go."""
 
     access: Access = field(default_factory=Access)
     orders: tuple[Order, ...] = ()
+    routes: Routes = field(default_factory=lambda: NO_ROUTES)
 
 
 def order_for(orders: Iterable[Order], model: str, version: int) -> Override:

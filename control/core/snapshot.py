@@ -1,12 +1,14 @@
 """The immutable view of Triton that a gateway decides by, and the choice of a version in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from control.core.access import Access
 from control.core.contract import Contract
 from control.core.findings import ContractRules
 from control.core.protection import DEFAULT_PROTECTION, NO_OVERRIDE, Override, Protection
+from control.core.routes import NO_ROUTES, Route, Routes
 from control.core.versions import UNKNOWN_VERSION
 
 
@@ -21,6 +23,8 @@ class VersionView:
     ``contract`` is what Triton's config says, ``rules`` what the author's contract file adds.
 
     ``protection`` is what guards it under load and in failure, an operator's ``order`` included.
+
+    ``upstream`` is the address of the tritonserver that has it, empty for the main one.
     """
 
     model: str
@@ -35,41 +39,67 @@ class VersionView:
     rules: ContractRules | None = None
     protection: Protection = DEFAULT_PROTECTION
     order: Override = NO_OVERRIDE
+    upstream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """All known versions of one model, by number."""
+    """All known versions of one model, by number; ``route`` says where unpinned requests go.
+
+    ``default`` is the version that they go to: the route's stable one; where that cannot answer, or
+    there is no route, the newest ready one, as in Triton. Never one that is only tried out.
+    """
 
     name: str
     versions: Mapping[int, VersionView]
+    route: Route | None = None
+    default: VersionView | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def default(self) -> VersionView | None:
-        """The version that an unpinned request goes to: the newest ready one, as in Triton."""
-        ready = [view for view in self.versions.values() if view.ready]
-        return max(ready, key=lambda view: view.version, default=None)
+    def __post_init__(self) -> None:
+        """Choose the default once: every request asks for it."""
+        object.__setattr__(self, "default", self._choose_default())
 
     @property
     def newest_loaded(self) -> VersionView | None:
-        """The newest version that Triton has loaded, whether it can answer or not."""
-        loaded = [view for view in self.versions.values() if view.loaded]
-        return max(loaded, key=lambda view: view.version, default=None)
+        """The newest version for all that Triton has loaded, whether it can answer or not."""
+        return _newest([view for view in self._served if view.loaded])
 
     @property
     def loaded(self) -> bool:
-        """Whether Triton has loaded any version; a model that never loaded is nobody's loss."""
-        return any(view.loaded for view in self.versions.values())
+        """Whether Triton has loaded any version for all; a model without one is nobody's loss."""
+        return any(view.loaded for view in self._served)
+
+    def may_choose(self, version: int) -> bool:
+        """Whether a request that does not name this version may be given to it."""
+        return self.route is None or version in self.route.live
+
+    def _choose_default(self) -> VersionView | None:
+        if self.route is not None and self.route.stable is not None:
+            stable = self.versions.get(self.route.stable)
+            if stable is not None and stable.ready:
+                return stable
+        return _newest([view for view in self._served if view.ready])
+
+    @property
+    def _served(self) -> Iterable[VersionView]:
+        route, versions = self.route, self.versions
+        if route is None:
+            return versions.values()
+        return [view for number, view in versions.items() if number in route.live]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a gateway knows at one revision; replaced whole, never changed."""
+    """Everything a gateway knows at one revision; replaced whole, never changed.
+
+    ``routes`` are all that there are, also of models that Triton does not know now.
+    """
 
     revision: int = 0
     models: Mapping[str, ModelView] = field(default_factory=dict)
     server_json: bytes = b"{}"
     access: Access = field(default_factory=Access)
+    routes: Routes = field(default_factory=lambda: NO_ROUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +120,7 @@ class NotReady:
 def choose_version(
     snapshot: Snapshot, model: str, version: int | None
 ) -> VersionView | Missing | NotReady:
-    """Choose the pinned version, or the newest ready one where the client pinned none."""
+    """Choose the pinned version, or the model's default where the client pinned none."""
     view = snapshot.models.get(model)
     if view is None:
         return Missing(f"Request for unknown model: '{model}' is not found")
@@ -105,3 +135,7 @@ def choose_version(
         known = pinned if pinned.loaded else None
         return NotReady(f"model '{model}' version {version} is not ready", known)
     return pinned
+
+
+def _newest(views: Iterable[VersionView]) -> VersionView | None:
+    return max(views, key=attrgetter("version"), default=None)

@@ -1,10 +1,14 @@
-"""How long a try may take when another may follow."""
+"""How long a try may take when another may follow, and who may stand in."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.core.fallback_plan import time_for_primary, time_for_try
+from control.core.contract import Contract
+from control.core.fallback_plan import Blame, choose_stand_in, time_for_primary, time_for_try
 from control.core.protection import Fallback, FallbackKind, Protection
+from control.core.routes import Route
+from control.core.snapshot import ModelView, VersionView
 
 STEPS = st.lists(st.builds(Fallback, st.sampled_from(FallbackKind)), max_size=4).map(tuple)
 
@@ -23,3 +27,26 @@ def test_a_try_leaves_time_for_those_that_need_it(
     else:
         assert until_s == deadline_s
     assert until_s <= deadline_s
+
+
+@pytest.mark.parametrize(
+    ("step", "live", "chosen"),
+    [
+        (Fallback(FallbackKind.VERSION), {1, 2}, 2),
+        (Fallback(FallbackKind.VERSION), {1}, 1),
+        (Fallback(FallbackKind.VERSION, version=3), {1}, 3),
+        (Fallback(FallbackKind.VERSION), set(), None),
+    ],
+)
+def test_a_version_that_is_tried_out_stands_in_only_by_name(
+    step: Fallback, live: set[int], chosen: int | None
+) -> None:
+    """A step that names no version takes the newest of those that are live."""
+    contract = Contract("m", 0, {}, {}, frozenset())
+    views = {
+        number: VersionView("m", number, True, True, "", contract, b"{}", b"{}")  # noqa: FBT003
+        for number in (1, 2, 3, 4)
+    }
+    models = {"m": ModelView("m", views, Route(4, frozenset({*live, 4})))}
+    found = choose_stand_in(models, step, views[4], Blame.INNOCENT)
+    assert (found and found.version) == chosen

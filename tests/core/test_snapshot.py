@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.core.canary_policy import DEFAULT_CANARY
 from control.core.contract import Contract
+from control.core.routes import CanaryRoute, Route
 from control.core.snapshot import (
     Missing,
     ModelView,
@@ -67,3 +69,46 @@ def test_a_model_is_loaded_by_any_of_its_versions() -> None:
     assert ModelView("m", {1: view(1, ready=False), 2: view(2, ready=False, loaded=False)}).loaded
     assert not ModelView("m", {1: view(1, ready=False, loaded=False)}).loaded
     assert not ModelView("m", {}).loaded
+
+
+NUMBERS = st.integers(1, 9)
+
+
+@given(
+    st.dictionaries(NUMBERS, st.booleans()),
+    st.one_of(st.none(), NUMBERS),
+    st.frozensets(NUMBERS),
+    NUMBERS,
+)
+def test_a_route_says_where_unpinned_requests_go(
+    versions: dict[int, bool], stable: int | None, live: frozenset[int], tried: int
+) -> None:
+    """To stable if it is ready, else to the newest live one that is; never to one tried out."""
+    canary = CanaryRoute("r", tried, 100.0, 100.0, DEFAULT_CANARY)
+    views = {number: view(number, ready=ready) for number, ready in versions.items()}
+    model = ModelView("m", views, Route(stable, live, canary))
+    ready = [number for number in live if versions.get(number)]
+    expected = stable if versions.get(stable or 0) else max(ready, default=None)
+    match choose_version(Snapshot(1, {"m": model}), "m", None):
+        case VersionView() as chosen:
+            assert chosen.version == expected
+        case NotReady(_, known):
+            assert expected is None
+            assert known is None or known.version == max(live & versions.keys())
+    assert all(model.may_choose(number) == (number in live) for number in range(1, 10))
+
+
+def test_a_version_that_is_tried_out_is_chosen_by_its_number() -> None:
+    """Who pins a version gets it, whatever the route says."""
+    versions = {number: view(number, ready=True) for number in (1, 2)}
+    snapshot = Snapshot(1, {"m": ModelView("m", versions, Route(1, frozenset({1})))})
+    assert choose_version(snapshot, "m", 2) is versions[2]
+    assert choose_version(snapshot, "m", None) is versions[1]
+
+
+def test_a_model_whose_only_version_is_tried_out_is_not_loaded() -> None:
+    """Nobody misses what nobody has had: the gateway stays ready without it."""
+    model = ModelView("m", {1: view(1, ready=False)}, Route(None, frozenset()))
+    assert not model.loaded
+    assert model.newest_loaded is None
+    assert model.default is None

@@ -1,0 +1,292 @@
+"""Decides what a model's rollout does next: one step at a time, from its record and the facts.
+
+The caller makes the new record durable first and acts on it then. Acting twice does no harm, so
+whoever dies in between goes on from the record.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from control.core.canary_judge import Verdict, judge
+from control.core.canary_policy import Isolation
+from control.core.rollout_facts import DropState, Facts, Work
+from control.core.rollout_phases import Phase, may_follow
+from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
+from control.core.rollout_route import is_pin_moved, under_way
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A changed record; ``action`` names the change for the audit trail, ``reason`` why."""
+
+    record: ModelRecord
+    action: str
+    reason: str
+
+
+def decide(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
+    """Give the next step of the rollout that is under way; None where there is nothing to do."""
+    current = under_way(record)
+    if current is None:
+        return None
+    rollout, version = current
+    gone = _gone(record, facts, now_s)
+    if gone is not None:
+        return gone
+    return _BY_PHASE[version.phase](record, rollout, facts, now_s)
+
+
+def end(record: ModelRecord, reason: str, now_s: float) -> Step:
+    """Take the version under way out; the one before takes over where it had given way."""
+    current = under_way(record)
+    if current is None:
+        return Step(record, "rollout_ended", reason)
+    _, version = current
+    has_served = version.phase in {Phase.SHADOWING, Phase.CANARY, Phase.PROMOTING}
+    phase = Phase.ROLLED_BACK if has_served else Phase.REJECTED
+    stable = record.previous if is_pin_moved(record) else record.stable
+    before = replace(record, stable=stable, previous=None)
+    moved = _moved(before, phase, reason, now_s)
+    return Step(replace(moved, rollout=None), phase.value, reason)
+
+
+def promote(record: ModelRecord, reason: str, now_s: float) -> Step:
+    """Begin to give the version under way all requests, whatever steps are left."""
+    moved = _moved(record, Phase.PROMOTING, reason, now_s)
+    return Step(moved, Phase.PROMOTING.value, reason)
+
+
+def _gone(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
+    """End the rollout of a version whose folder has been taken away, or was changed meanwhile."""
+    current = under_way(record)
+    if current is None or facts.folders is None or is_pin_moved(record):
+        return None
+    _, version = current
+    folder = facts.folders.get(version.version)
+    if folder is None:
+        return end(record, "its folder has been removed from the repository", now_s)
+    changed = version.digest and folder.digest and folder.digest != version.digest
+    if changed and folder.state is DropState.COMPLETE:
+        return end(record, "its files have been changed while it was being rolled out", now_s)
+    return None
+
+
+def _detected(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
+    done = facts.done.get(Work.STAGE)
+    if done is None:
+        return None
+    if not done.is_good:
+        # With the digest: only other content is worth another look.
+        folder = (facts.folders or {}).get(rollout.version)
+        version = record.versions[rollout.version]
+        seen = replace(version, digest=folder.digest if folder else "")
+        return end(_with(record, seen), done.detail, now_s)
+    reason = "its files have been copied"
+    moved = _moved(record, Phase.STAGED, reason, now_s, digest=done.detail)
+    return Step(moved, Phase.STAGED.value, reason)
+
+
+def _staged(record: ModelRecord, _: Rollout, facts: Facts, now_s: float) -> Step | None:
+    if not facts.has_slot:
+        return None
+    reason = "it is tried in a tritonserver of its own"
+    return Step(_moved(record, Phase.VERIFYING, reason, now_s), Phase.VERIFYING.value, reason)
+
+
+def _verifying(record: ModelRecord, _: Rollout, facts: Facts, now_s: float) -> Step | None:
+    done = facts.done.get(Work.VERIFY)
+    if done is None:
+        return None
+    if not done.is_good:
+        return end(record, done.detail, now_s)
+    asked = facts.done.get(Work.ASK_PRE_ROLLOUT)
+    if asked is None:
+        return None
+    if not asked.is_good:
+        return end(record, asked.detail, now_s)
+    reason = done.detail or "it has passed verification"
+    return Step(_moved(record, Phase.LOADING, reason, now_s), Phase.LOADING.value, reason)
+
+
+def _loading(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
+    failed = _failed_load(record, facts, now_s)
+    if failed is not None:
+        return failed
+    apart = rollout.isolation is Isolation.OWN_SERVER
+    if rollout.version not in (facts.ready_apart if apart else facts.ready):
+        return None
+    if record.stable is None:
+        return _first_version(record, rollout, now_s)
+    if facts.is_stateful:
+        return _wait_for_order(record, rollout, now_s)
+    shadow = facts.policy.shadow
+    if shadow.percent > 0.0 and shadow.requests > 0:
+        reason = f"it gets copies of {shadow.percent:g} % of the requests"
+        return Step(_moved(record, Phase.SHADOWING, reason, now_s), Phase.SHADOWING.value, reason)
+    return _take_step(record, rollout, facts, 0, now_s)
+
+
+def _wait_for_order(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
+    reason = "its requests belong together and cannot be split: it waits for an order"
+    held = replace(rollout, is_paused=True, step_since_s=now_s)
+    moved = _moved(replace(record, rollout=held), Phase.CANARY, reason, now_s)
+    return Step(moved, Phase.CANARY.value, reason)
+
+
+def _failed_load(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
+    if facts.stopped:
+        return end(record, facts.stopped, now_s)
+    done = facts.done.get(Work.LOAD)
+    if done is None or done.is_good:
+        return None
+    return end(record, f"it does not load: {done.detail}", now_s)
+
+
+def _first_version(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
+    reason = "it is the model's first version"
+    served = replace(record, stable=rollout.version)
+    moved = _moved(served, Phase.LIVE, reason, now_s)
+    return Step(replace(moved, rollout=None), Phase.LIVE.value, reason)
+
+
+def _shadowing(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
+    failing = _failing(record, facts, now_s)
+    if failing is not None or rollout.is_paused:
+        return failing
+    compared = facts.counts.agreed + facts.counts.disagreed
+    if compared < facts.policy.shadow.requests:
+        return None
+    return _take_step(record, rollout, facts, 0, now_s)
+
+
+def _canary(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
+    failing = _failing(record, facts, now_s)
+    if failing is not None or not is_step_proved(rollout, facts, now_s):
+        return failing
+    asked = facts.done.get(Work.ASK_STEP)
+    if asked is None or not asked.is_good:
+        return None
+    following = rollout.step + 1
+    if following < len(facts.policy.weights):
+        return _take_step(record, rollout, facts, following, now_s)
+    reason = f"{facts.counts.calls} calls at up to {rollout.weight:g} % were good"
+    return promote(record, reason, now_s)
+
+
+def _promoting(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
+    failing = _failing(record, facts, now_s)
+    if failing is not None:
+        return failing
+    if not is_pin_moved(record):
+        return _move_pin(record, rollout, facts, now_s)
+    if rollout.is_paused or now_s - rollout.step_since_s < facts.policy.bake_time_s:
+        return None
+    return _finish(record, rollout, now_s)
+
+
+def _move_pin(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
+    failed = _failed_load(record, facts, now_s)
+    if failed is not None:
+        return failed
+    if rollout.version not in facts.ready:
+        return None
+    reason = f"it gets all requests; version {record.stable} stays loaded meanwhile"
+    baking = replace(rollout, weight=100.0, is_manual=False, step_since_s=now_s)
+    pinned = replace(record, stable=rollout.version, previous=record.stable, rollout=baking)
+    return Step(_noted(pinned, reason), "pin_moved", reason)
+
+
+def _finish(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
+    reason = "it has proved itself"
+    moved = _moved(record, Phase.LIVE, reason, now_s)
+    versions = dict(moved.versions)
+    if record.previous is not None:
+        versions[record.previous] = replace(
+            versions[record.previous],
+            phase=Phase.RETIRED,
+            reason=f"version {rollout.version} has taken its place",
+            since_s=now_s,
+        )
+    done = replace(moved, versions=versions, previous=None, rollout=None)
+    return Step(done, Phase.LIVE.value, reason)
+
+
+def is_step_proved(rollout: Rollout, facts: Facts, now_s: float) -> bool:
+    """Whether the canary has shown at its present weight what it had to, and may go on."""
+    if rollout.is_paused or rollout.is_manual:
+        return False
+    policy = facts.policy
+    return (
+        now_s - rollout.step_since_s >= policy.interval_s
+        and samples_of_step(rollout, facts.counts.calls) >= policy.minimum_samples
+        and judge(policy, facts.counts).verdict is Verdict.PASSING
+    )
+
+
+def samples_of_step(rollout: Rollout, calls: int) -> int:
+    """Give the judged calls since the step began; gateways that start anew count from nothing."""
+    return calls if calls < rollout.step_samples else calls - rollout.step_samples
+
+
+def _failing(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
+    reason = facts.stopped
+    if not reason:
+        judgement = judge(facts.policy, facts.counts)
+        reason = judgement.reason if judgement.verdict is Verdict.FAILING else ""
+    return end(record, reason, now_s) if reason else None
+
+
+def _take_step(
+    record: ModelRecord, rollout: Rollout, facts: Facts, step: int, now_s: float
+) -> Step:
+    weight = facts.policy.weights[step]
+    reason = f"it answers {weight:g} % of the requests"
+    stepped = replace(
+        rollout, step=step, weight=weight, step_since_s=now_s, step_samples=facts.counts.calls
+    )
+    changed = replace(record, rollout=stepped)
+    if record.versions[rollout.version].phase is Phase.CANARY:
+        return Step(_noted(changed, reason), "canary_weight", reason)
+    moved = _moved(changed, Phase.CANARY, reason, now_s)
+    return Step(moved, Phase.CANARY.value, reason)
+
+
+def _moved(
+    record: ModelRecord, phase: Phase, reason: str, now_s: float, digest: str | None = None
+) -> ModelRecord:
+    """Put the version under way into another phase."""
+    version = _version_of(record)
+    if not may_follow(version.phase, phase):
+        message = f"a version that is {version.phase.value} cannot become {phase.value}"
+        raise ValueError(message)
+    kept = version.digest if digest is None else digest
+    moved = replace(version, phase=phase, reason=reason, since_s=now_s, digest=kept)
+    return _with(record, moved)
+
+
+def _noted(record: ModelRecord, reason: str) -> ModelRecord:
+    return _with(record, replace(_version_of(record), reason=reason))
+
+
+def _version_of(record: ModelRecord) -> VersionRecord:
+    current = under_way(record)
+    if current is None:
+        message = f"no version of model '{record.model}' is under way"
+        raise ValueError(message)
+    return current[1]
+
+
+def _with(record: ModelRecord, version: VersionRecord) -> ModelRecord:
+    return replace(record, versions={**record.versions, version.version: version})
+
+
+_BY_PHASE: Final[Mapping[Phase, Callable[[ModelRecord, Rollout, Facts, float], Step | None]]] = {
+    Phase.DETECTED: _detected,
+    Phase.STAGED: _staged,
+    Phase.VERIFYING: _verifying,
+    Phase.LOADING: _loading,
+    Phase.SHADOWING: _shadowing,
+    Phase.CANARY: _canary,
+    Phase.PROMOTING: _promoting,
+}

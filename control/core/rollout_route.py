@@ -1,0 +1,73 @@
+"""What a model's record means for those who serve it: where requests go, and what is loaded."""
+
+from dataclasses import replace
+from typing import Final
+
+from control.core.canary_policy import CanaryPolicy, Isolation
+from control.core.rollout_phases import Phase
+from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
+from control.core.routes import CanaryRoute, Route
+
+_EVERYTHING: Final = 100.0
+_WITH_TRAFFIC: Final = frozenset({Phase.SHADOWING, Phase.CANARY, Phase.PROMOTING})
+_LOADED: Final = _WITH_TRAFFIC | {Phase.LOADING}
+
+
+def under_way(record: ModelRecord) -> tuple[Rollout, VersionRecord] | None:
+    """Give the rollout and its version; None where there is none."""
+    if record.rollout is None:
+        return None
+    return record.rollout, record.versions[record.rollout.version]
+
+
+def live_versions(record: ModelRecord) -> frozenset[int]:
+    """Give the versions that are served for good, for as long as nothing takes their place."""
+    return frozenset(n for n, one in record.versions.items() if one.phase is Phase.LIVE)
+
+
+def is_pin_moved(record: ModelRecord) -> bool:
+    """Whether the version under way has been given all requests."""
+    return record.rollout is not None and record.stable == record.rollout.version
+
+
+def versions_in_main(record: ModelRecord) -> frozenset[int]:
+    """Give the versions that the main tritonserver has to have loaded."""
+    live = live_versions(record)
+    current = under_way(record)
+    if current is None:
+        return live
+    rollout, version = current
+    here = rollout.isolation is Isolation.SAME_SERVER or version.phase is Phase.PROMOTING
+    return live | {version.version} if here and version.phase in _LOADED else live
+
+
+def version_apart(record: ModelRecord) -> int | None:
+    """Give the version that has to run in a tritonserver of its own; None where none has."""
+    current = under_way(record)
+    if current is None or is_pin_moved(record):
+        return None
+    rollout, version = current
+    apart = rollout.isolation is Isolation.OWN_SERVER and version.phase in _LOADED
+    return version.version if apart else None
+
+
+def route_of(record: ModelRecord, policy: CanaryPolicy) -> Route:
+    """Say where requests go.
+
+    While a promoted version bakes it is still called as a canary, of all requests: what it fails on
+    is answered by the version before, which takes over again at the first sign that it is bad.
+    """
+    live = live_versions(record)
+    current = under_way(record)
+    if current is None or current[1].phase not in _WITH_TRAFFIC:
+        return Route(record.stable, live)
+    rollout, version = current
+    shadow = policy.shadow.percent if version.phase is Phase.SHADOWING else 0.0
+    if not is_pin_moved(record):
+        canary = CanaryRoute(rollout.rollout, version.version, rollout.weight, shadow, policy)
+        return Route(record.stable, live, canary)
+    # Nobody calls the version before any more: there is nothing to compare durations with.
+    judge = replace(policy.judge, max_duration_ratio=None)
+    baking = replace(policy, judge=judge)
+    canary = CanaryRoute(rollout.rollout, version.version, _EVERYTHING, 0.0, baking)
+    return Route(record.previous, live, canary)

@@ -1,0 +1,127 @@
+"""What operators may order of a rollout."""
+
+import pytest
+
+from control.core.rollout import Step
+from control.core.rollout_facts import Work
+from control.core.rollout_orders import pause, promote_now, resume, roll_back, set_weight
+from control.core.rollout_phases import Phase
+from control.core.rollout_route import is_pin_moved
+from tests.core.rollout_story import SHADOWED, Story
+
+
+def obeyed(story: Story, ordered: Step | str) -> Story:
+    """The story after an order."""
+    assert isinstance(ordered, Step), ordered
+    story.record = ordered.record
+    return story
+
+
+def proved(story: Story) -> None:
+    """Let the step have all that it needs."""
+    story.wait(1000.0)
+    story.counted(1000, stable_calls=1000)
+    story.did(Work.ASK_STEP)
+
+
+def test_a_paused_rollout_stands_and_goes_on_from_there():
+    """The step begins anew: what was counted meanwhile is not its own."""
+    story = Story()
+    story.to_canary()
+    obeyed(story, pause(story.record, "lunch"))
+    proved(story)
+    assert story.go() == []
+    obeyed(story, resume(story.record, "back", story.now_s))
+    assert story.go() == []
+    story.wait(10.0)
+    assert story.go() == ["canary_weight"]
+
+
+def test_a_paused_canary_is_rolled_back_all_the_same():
+    """Pausing stops progress, not protection."""
+    story = Story()
+    story.to_canary()
+    obeyed(story, pause(story.record, "lunch"))
+    story.knows(stopped="bad")
+    assert story.go() == ["rolled_back"]
+
+
+def test_a_weight_of_an_operator_holds_until_resumed():
+    """Steps wait; the policy goes on where it was."""
+    story = Story()
+    story.to_canary()
+    obeyed(story, set_weight(story.record, 33.0, "a closer look"))
+    proved(story)
+    assert story.go() == []
+    assert story.record.rollout.weight == 33.0
+    obeyed(story, resume(story.record, "", story.now_s))
+    story.wait(10.0)
+    story.go()
+    assert story.record.rollout.weight == 50.0
+
+
+@pytest.mark.parametrize("policy", [SHADOWED, None])
+def test_an_operator_may_promote_at_once(policy):
+    """From shadowing or any weight; it still bakes."""
+    story = Story()
+    if policy is not None:
+        story.knows(policy=policy)
+    story.to_canary()
+    obeyed(story, promote_now(story.record, "", story.now_s))
+    assert story.go() == ["pin_moved"]
+    assert is_pin_moved(story.record)
+    assert story.go() == []
+
+
+@pytest.mark.parametrize("bring", [Story.to_canary, Story.to_baking])
+def test_an_operator_may_roll_back_at_once(bring):
+    """The version before has everything again."""
+    story = Story()
+    bring(story)
+    obeyed(story, roll_back(story.record, "I do not like it", story.now_s))
+    assert (story.phase(2), story.record.stable) == (Phase.ROLLED_BACK, 1)
+    assert story.reason(2) == "I do not like it"
+
+
+def test_a_version_without_traffic_can_be_taken_out_too():
+    """It ends as rejected: it has served nobody."""
+    story = Story()
+    story.drop(2)
+    story.go()
+    obeyed(story, roll_back(story.record, "wrong file", story.now_s))
+    assert story.phase(2) is Phase.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("order", "part"),
+    [
+        (lambda record: pause(record, ""), "no version is being rolled out"),
+        (lambda record: resume(record, "", 1.0), "no version is being rolled out"),
+        (lambda record: set_weight(record, 5.0, ""), "no version is being rolled out"),
+        (lambda record: promote_now(record, "", 1.0), "no version is being rolled out"),
+        (lambda record: roll_back(record, "", 1.0), "no version is being rolled out"),
+    ],
+)
+def test_without_a_rollout_there_is_nothing_to_order(order, part):
+    """The refusal says what there is."""
+    assert part in order(Story().record)
+
+
+def test_orders_that_do_not_fit_the_phase_are_refused_in_words():
+    """A version that has no traffic cannot be weighted, paused or promoted."""
+    story = Story()
+    story.drop(2)
+    story.go()
+    assert "no traffic yet" in pause(story.record, "")
+    assert "no traffic yet" in promote_now(story.record, "", 1.0)
+    assert "no traffic yet" in set_weight(story.record, 5.0, "")
+    baking = Story()
+    baking.to_baking()
+    assert "promoting" in promote_now(baking.record, "", 1.0)
+    shadowing = Story()
+    shadowing.knows(policy=SHADOWED)
+    shadowing.to_canary()
+    assert "only a canary has a weight" in set_weight(shadowing.record, 5.0, "")
+    assert "not paused" in resume(shadowing.record, "", 1.0)
+    obeyed(shadowing, pause(shadowing.record, ""))
+    assert "paused already" in pause(shadowing.record, "")
