@@ -27,6 +27,7 @@ PURE = {
     "enum",
     "fractions",
     "functools",
+    "hashlib",
     "itertools",
     "math",
     "numpy",

@@ -6,13 +6,14 @@ import orjson
 from flask import Flask, Response, g
 
 from control.core.access import Identity, may_see, may_see_all
-from control.core.snapshot import Missing, Snapshot, VersionView, choose_version
+from control.core.snapshot import Missing, NotReady, Snapshot, VersionView, choose_version
 from control.core.versions import parse_version
 from control.errors import ModelNotFound, UpstreamUnavailable
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
 from control.gateway.identify import authorize_sight
 from control.gateway.replies_of_triton import classify_refusal
+from control.gateway.triton_calls import TritonCalls
 
 #: Triton's own status for "not ready" (2.51); its clients read it so.
 _NOT_READY_STATUS = 400
@@ -69,10 +70,11 @@ class _Views:
     def statistics(self, model: str, version: str | None = None) -> Response:
         view = self._find(model, version)
         pinned = f"/versions/{view.version}" if version is not None else ""
-        return _json(self._from_triton(f"/v2/models/{view.model}{pinned}/stats"))
+        triton = self._gateway.servers.of(view)
+        return _json(self._from_triton(f"/v2/models/{view.model}{pinned}/stats", triton))
 
     def all_statistics(self) -> Response:
-        caller, body = _caller(), self._from_triton("/v2/models/stats")
+        caller, body = _caller(), self._from_triton("/v2/models/stats", self._gateway.triton)
         if may_see_all(caller):
             return _json(body)
         stats = orjson.loads(body)["model_stats"]
@@ -94,8 +96,8 @@ class _Views:
         ]
         return _json(orjson.dumps(entries))
 
-    def _from_triton(self, path: str) -> bytes:
-        answer = self._bridge.run(self._gateway.triton.request("GET", path))
+    def _from_triton(self, path: str, triton: TritonCalls) -> bytes:
+        answer = self._bridge.run(triton.request("GET", path))
         if answer.status != _OK:
             raise classify_refusal(answer.status, bytes(answer.body))
         return bytes(answer.body)
@@ -110,9 +112,9 @@ class _Views:
                 return view
             case Missing(message):
                 raise ModelNotFound(message)
-            case _:
+            case NotReady(_, known):
                 versions = snapshot.models[model].versions
-                return versions[max(versions) if number is None else number]
+                return known or versions[max(versions) if number is None else number]
 
     def _snapshot(self) -> Snapshot:
         if not self._gateway.snapshots.filled:

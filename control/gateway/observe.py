@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from control.core.access import Identity
 from control.core.snapshot import VersionView
+from control.core.track import Track
 from control.core.violations import Violation
 from control.errors import ControlError, release_frames
 from control.http.error_reply import error_reply, new_request_id
@@ -32,7 +33,11 @@ _log = get_logger("request")
 
 @dataclass(slots=True)
 class Observation:
-    """The notes on one request while it is under way; times are of the monotonic clock."""
+    """The notes on one request while it is under way; times are of the monotonic clock.
+
+    ``is_rerouted``: a canary has failed to answer it, and stable is asked. A copy of a request has
+    been counted already.
+    """
 
     request_id: str
     model: str
@@ -44,11 +49,15 @@ class Observation:
     answered_s: float = 0.0
     outcome: str = _OK
     reason: str | None = None
+    track: Track = Track.STABLE
+    is_rerouted: bool = False
+    is_copy: bool = False
 
-    def routed(self, view: VersionView) -> None:
-        """Note the version that takes the request."""
-        self.view = view
-        self.routed_s = time.monotonic()
+    def routed(self, view: VersionView, track: Track = Track.STABLE) -> None:
+        """Note the version that takes the request, perhaps after another that did not answer it."""
+        self.is_rerouted = self.track is Track.CANARY
+        self.view, self.track = view, track
+        self.routed_s, self.answered_s = time.monotonic(), 0.0
 
     def answered(self) -> None:
         """Note that Triton has answered."""
@@ -91,6 +100,8 @@ class Observer:
         self, seen: Observation, violations: Sequence[Violation], *, enforced: bool
     ) -> None:
         """Count breaches of a contract file; log those that are let pass, a few a second."""
+        if seen.is_copy:
+            return
         mode = "enforce" if enforced else "observe"
         version = str(seen.view.version) if seen.view else ""
         for one in violations:

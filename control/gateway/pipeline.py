@@ -2,15 +2,17 @@
 
 receive    ``control.http``: bytes under limits, before anything here runs
 identify   who calls, and may they use this model             ``identify``
-route      the pinned version, or the newest ready one        ``snapshots``
+route      the pinned version, or the model's stable one      ``snapshots``
 hurry      until when the answer is of use, who goes first    ``caller``
 admit      the caller's quota of requests and bytes           ``quota_gate``
 decode     JSON, binary or /generate to tensors               ``translation``
+track      stable, or the version that is tried out           ``rollouts``
 shed       at once who would find no place                    ``answers``
 check      the request against the version's contract         ``contract_gate``
 admit      the caller's quota of tokens                       ``quota_gate``
 learn      what inputs look like, for contracts to come       ``traffic``
 answer     kept, shared, called, or given by a fallback       ``answers``
+             first of all, on its track, by the canary        ``rollouts``
              call: its breaker, its memory and place in line  ``protection``
              send: to Triton, binary, version pinned          ``triton_calls``
              check: the answer against the same contract      ``contract_gate``
@@ -19,26 +21,30 @@ observe    always: counters, latency, the log line            ``observe``
 
 The contract belongs to a version, so the version is looked up before decoding; and who may not
 call, or has called enough, is refused before anything is decoded. Nobody waits for a place who
-could have been answered without one, so reuse comes before admission. The stage that design has
-besides (quarantine) is not built yet; it will be one call here.
+could have been answered without one, so reuse comes before admission. Whatever comes before
+``answer`` is stable's business on both tracks: a canary may only fail to answer, and then stable
+does, as if there were none. The stage that design has besides (quarantine) is not built yet; it
+will be one call here.
 """
 
 import asyncio
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer, InferRequest
+from control.core.track import Track
 from control.errors import DeadlineExceeded
 from control.gateway.answers import Answers, Given
 from control.gateway.caller import Caller, caller_of, heed_parameters
-from control.gateway.codec.classification import classified_here, put_classes, without_classes
-from control.gateway.contract_gate import ContractGate, note_truncations
+from control.gateway.contract_gate import ContractGate
 from control.gateway.identify import Identifier, authorize_infer
 from control.gateway.observe import Observation, Observer
 from control.gateway.quota_gate import QuotaGate
+from control.gateway.rollouts.courses import Courses
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.target import Form, Target
 from control.gateway.traffic import Traffic
@@ -48,6 +54,7 @@ from control.quotas.permit import QuotaPermit
 
 #: What decoding and checking may take more than a moment for.
 _SLOW_BYTES: Final = 64 * 1024
+_TRACK_NAMES: Final = {track: track.value.encode() for track in Track}
 #: Calls and fallbacks keep to the deadline themselves, and say what they ran into.
 _GRACE_S: Final = 0.05
 
@@ -62,6 +69,14 @@ class Gates:
     timeout_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Roads:
+    """Where answers come from, and which way a model's rollout sends its requests."""
+
+    answers: Answers
+    courses: Courses
+
+
 class Pipeline:
     """Guards inference requests. One per gateway; all calls on its event loop."""
 
@@ -70,15 +85,15 @@ class Pipeline:
         snapshots: SnapshotHolder,
         gates: Gates,
         translation: Translation,
-        answers: Answers,
+        roads: Roads,
         observer: Observer,
         traffic: Traffic,
     ) -> None:
-        """Decide by ``snapshots``, ask ``answers``, report to ``observer``."""
+        """Decide by ``snapshots``, seek answers on ``roads``, report to ``observer``."""
         self._snapshots = snapshots
         self._gates = gates
         self._translation = translation
-        self._answers = answers
+        self._answers, self._courses = roads.answers, roads.courses
         self._observer = observer
         self._traffic = traffic
 
@@ -107,14 +122,14 @@ class Pipeline:
         seen.routed(view)
         caller = caller_of(seen, identity, view, headers, self._gates.timeout_s)
         with await self._gates.quotas.enter(identity, len(body)) as permit:
-            job = self._admitted(caller, view, target.form, headers, body, permit)
+            job = self._admitted(caller, view, target, headers, body, permit)
             slow = len(body) >= _SLOW_BYTES or b"content-encoding" in headers
             reply = await (_in_time(job, caller.deadline_s) if slow else job)
         reply.headers = [
             *reply.headers,
             (b"x-request-id", seen.request_id.encode()),
-            (b"seawall-model-version", b"%d" % view.version),
-            (b"seawall-track", b"stable"),
+            (b"seawall-model-version", b"%d" % (seen.view or view).version),
+            (b"seawall-track", _TRACK_NAMES[seen.track]),
             *permit.headers(),
         ]
         return reply
@@ -123,35 +138,36 @@ class Pipeline:
         self,
         caller: Caller,
         view: VersionView,
-        form: Form,
+        target: Target,
         headers: Headers,
         body: Buffer,
         permit: QuotaPermit,
     ) -> Reply:
-        seen = caller.seen
+        seen, form = caller.seen, target.form
         body = await self._translation.plain_body(view, headers, body)
         request = await self._translation.decode(view, form, headers, body)
         heed_parameters(caller, request, headers)
-        self._answers.refuse_hopeless(caller, view, request)
+        course = self._courses.of(target, caller, headers, body, request)
+        if course is None or course.track is Track.STABLE:
+            self._answers.refuse_hopeless(caller, view, request)
         document = body if form is not Form.INFER else None
         findings = await self._gates.contract.admit(seen, view, request, document)
         caller.tokens = findings.tokens
         await self._gates.quotas.charge_tokens(permit, caller.tokens)
         self._traffic.note(view, request, findings, seen.body_bytes)
-        given = await self._answer_of(caller, view, request)
-        if findings.truncations:
-            note_truncations(given.answer, findings.truncations)
+        if course is None:
+            given = await self._answers.find(caller, view, request, findings)
+            return await self._write(form, headers, request, given)
+        find = partial(self._answers.find, caller, view, request, findings)
+        return await course.answer(find, partial(self._write, form, headers, request))
+
+    async def _write(
+        self, form: Form, headers: Headers, request: InferRequest, given: Given
+    ) -> Reply:
         reply = await self._translation.encode(form, headers, request, given.answer)
         if given.headers:
             reply.headers = [*reply.headers, *given.headers]
         return reply
-
-    async def _answer_of(self, caller: Caller, view: VersionView, request: InferRequest) -> Given:
-        classified = classified_here(view.contract, request) if request.outputs else {}
-        given = await self._answers.find(caller, view, without_classes(request, classified))
-        if classified:
-            await asyncio.to_thread(put_classes, view.contract, given.answer, classified)
-        return given
 
 
 async def _in_time(job: Coroutine[Any, Any, Reply], deadline_s: float) -> Reply:

@@ -16,18 +16,13 @@ from control.errors import (
     Overloaded,
     UpstreamUnavailable,
 )
+from control.triton.error_texts import scrub
 
 #: The only sign that Triton gives of a dead Python stub (every ready endpoint still says 200).
 _DEAD_STUB: Final = re.compile(r"Stub process '[^']*' is not healthy")
 _EXPIRED: Final = re.compile(r"Request timeout expired")
 _TOO_LONG_IN_QUEUE: Final = "the request's time ran out in Triton's queue"
 _NOT_LOADED: Final = re.compile(r"is not at ready state|has no available versions|is not found")
-#: Python exceptions come with the frames they passed; paths in them are nobody's business.
-_FRAMES: Final = re.compile(r"\s*\n\s*At:\s*\n.*", re.DOTALL)
-_PATH: Final = re.compile(r"(?<![\w.:/])/(?:[\w.@+-]+/)+[\w.@+-]*")
-_SHM_REGION: Final = re.compile(r"\b[\w-]*shm[\w-]*region[\w-]*|'seawall[\w-]*'")
-_MAX_MESSAGE: Final = 1000
-
 _RETRY_AFTER_S: Final = 1
 
 
@@ -74,14 +69,6 @@ def classify_refusal(status: int, body: bytes) -> ControlError:  # noqa: PLR0911
             return ModelFailed(message)
         case _:
             return BadUpstreamAnswer(f"Triton answered with status {status}")
-
-
-def scrub(text: str) -> str:
-    """Remove frames, file paths and shared-memory names from a message."""
-    text = _FRAMES.sub("", text)
-    text = _SHM_REGION.sub("<shared memory>", text)
-    text = _PATH.sub("<path>", text)
-    return text[:_MAX_MESSAGE]
 
 
 def _message(body: bytes) -> str:

@@ -10,7 +10,7 @@ from control.errors import DeadlineExceeded, UpstreamUnavailable
 from control.gateway.codec.triton_form import EncodedRequest
 from control.gateway.replies_of_triton import ModelUnavailable, TritonDied, classify_refusal
 from control.gateway.upstream_gate import HoldLimits, UpstreamGate
-from control.observability.metrics import GatewayMetrics
+from control.observability.upstream_series import UpstreamSeries
 from control.triton.upstream import (
     Abandoned,
     ConnectionLost,
@@ -21,15 +21,16 @@ from control.triton.upstream import (
 
 _OK: Final = 200
 _NOT_LOADED_RETRY_S: Final = 0.1
+_AWAY: Final = "Triton is not there"
 
 
 class TritonCalls:
-    """The gateway's only way to Triton. Belongs to the event loop."""
+    """The gateway's only way to one Triton. Belongs to the event loop."""
 
     def __init__(
         self,
         upstream: Upstream,
-        metrics: GatewayMetrics,
+        metrics: UpstreamSeries,
         *,
         hold: HoldLimits,
         timeout_s: float,
@@ -80,6 +81,34 @@ class TritonCalls:
                 with self.gate.holding():
                     await asyncio.sleep(min(left_s, _NOT_LOADED_RETRY_S))
 
+    async def infer_once(
+        self,
+        view: VersionView,
+        request: EncodedRequest,
+        deadline_s: float,
+        abandoned: Abandoned | None = None,
+    ) -> UpstreamAnswer:
+        """Do as ``infer``, but wait for nothing and send once: a loss is the end.
+
+        Raises TritonDied where the connection is lost under the request, UpstreamUnavailable where
+        it could not be sent.
+        """
+        self.refuse_if_away()
+        parts = [self._head(view, request), request.header, *request.data]
+        try:
+            return await self._send(parts, deadline_s, abandoned)
+        except ConnectRefused as error:
+            self.gate.close(str(error))
+            raise UpstreamUnavailable(_AWAY, retry_after_s=1) from error
+        except ConnectionLost as error:
+            self.gate.close(str(error))
+            raise TritonDied("Triton died under this request", retry_after_s=5) from error
+
+    def refuse_if_away(self) -> None:
+        """Raise UpstreamUnavailable where Triton takes no calls now."""
+        if not self.gate.is_open:
+            raise UpstreamUnavailable(_AWAY, retry_after_s=1)
+
     async def wait_until_up(self, deadline_s: float) -> None:
         """Wait for a Triton that is away, as long as requests are held; raises as ``infer``."""
         now_s = asyncio.get_running_loop().time()
@@ -94,11 +123,16 @@ class TritonCalls:
                 return await self.upstream.request(method, path, headers, body)
         except (ConnectRefused, ConnectionLost) as error:
             self.gate.close(str(error))
-            message = "Triton is not there"
-            raise UpstreamUnavailable(message, retry_after_s=1) from error
+            raise UpstreamUnavailable(_AWAY, retry_after_s=1) from error
         except TimeoutError as error:
             message = f"Triton did not answer within {self._timeout_s:g} s"
             raise DeadlineExceeded(message) from error
+
+    def close(self) -> None:
+        """End for good: idle connections at once, the others with their calls."""
+        self.upstream.on_idle_lost = _ignore
+        self.upstream.close()
+        self.gate.end()
 
     async def _send(
         self, parts: Sequence[Buffer], deadline_s: float, abandoned: Abandoned | None
@@ -120,3 +154,7 @@ class TritonCalls:
         except (ConnectRefused, ConnectionLost, TimeoutError):
             return False
         return answer.status == _OK
+
+
+def _ignore() -> None:
+    """Do nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from control.errors import Overloaded, UpstreamUnavailable
 from control.observability.logs import get_logger
-from control.observability.metrics import GatewayMetrics
+from control.observability.upstream_series import UpstreamSeries
 
 _log = get_logger("upstream")
 
@@ -26,7 +26,7 @@ class UpstreamGate:
     """Open while Triton takes calls. Closed, it probes until Triton lives. One event loop's own."""
 
     def __init__(
-        self, probe: Callable[[], Awaitable[bool]], limits: HoldLimits, metrics: GatewayMetrics
+        self, probe: Callable[[], Awaitable[bool]], limits: HoldLimits, metrics: UpstreamSeries
     ) -> None:
         """Start closed: the first ``probe`` that succeeds opens it."""
         self._probe = probe
@@ -36,6 +36,7 @@ class UpstreamGate:
         self._prober: asyncio.Task[None] | None = None
         self._checker: asyncio.Task[None] | None = None
         self._held = 0
+        self._ended = False
         metrics.upstream_up.set(0)
 
     def __repr__(self) -> str:
@@ -50,13 +51,25 @@ class UpstreamGate:
 
     def close(self, reason: str) -> None:
         """Hold requests from now on, and probe."""
-        if self._prober is not None:
+        if self._prober is not None or self._ended:
             return
         if self.is_open:
             _log.warning("upstream_lost", reason=reason)
         self._opened.clear()
         self._metrics.upstream_up.set(0)
         self._prober = asyncio.get_running_loop().create_task(self._probe_until_alive())
+
+    def presume_open(self) -> None:
+        """Let calls through before any probe: somebody has just seen that Triton lives."""
+        self._opened.set()
+        self._metrics.upstream_up.set(1)
+
+    def end(self) -> None:
+        """Probe no more."""
+        self._ended = True
+        for task in (self._prober, self._checker):
+            if task is not None:
+                task.cancel()
 
     def suspect(self) -> None:
         """Look whether Triton still lives; calls go on meanwhile."""

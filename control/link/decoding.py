@@ -60,9 +60,13 @@ class SnapshotDecoder:
         self._known = known
         return Snapshot(
             revision=message.revision,
-            models={name: ModelView(name, versions) for name, versions in models.items()},
+            models={
+                name: ModelView(name, versions, message.routes.get(name))
+                for name, versions in models.items()
+            },
             server_json=message.server_json,
             access=message.access,
+            routes=message.routes,
         )
 
     def _compile(self, one: VersionMessage) -> _Compiled:
@@ -94,4 +98,5 @@ def _view(one: VersionMessage, compiled: _Compiled, order: Override) -> VersionV
         rules=compiled.rules,
         protection=overridden(compiled.protection, order),
         order=order,
+        upstream=one.upstream,
     )

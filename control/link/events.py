@@ -4,6 +4,7 @@ from typing import Final, cast
 
 import msgspec
 
+from control.core.canary_judge import JudgeCounts
 from control.learning.summary import VersionSummary
 
 #: A frame that claims to be longer is no event; the greatest report has about 800 KiB.
@@ -89,6 +90,25 @@ class GuardReport(msgspec.Struct, frozen=True, tag="guard"):
     versions: list[VersionGuards]
 
 
+class CanaryReport(msgspec.Struct, frozen=True, tag="canary"):
+    """How a canary does in one gateway process, all that it has seen of the rollout.
+
+    Each report replaces the one before: losing one costs nothing. ``gateway`` names the process, by
+    a name that no other ever has. ``stopped`` is why this gateway calls the canary no more, empty
+    while it does; ``stopped_at`` is when it stopped, in seconds since the epoch.
+    ``canary_in_flight`` are the calls under way, copies of requests included.
+    """
+
+    gateway: str
+    model: str
+    rollout: str
+    version: int
+    counts: JudgeCounts
+    stopped: str = ""
+    stopped_at: float = 0.0
+    canary_in_flight: int = 0
+
+
 class SnapshotApplied(msgspec.Struct, frozen=True, tag="applied"):
     """One gateway decides by this revision now."""
 
@@ -96,7 +116,7 @@ class SnapshotApplied(msgspec.Struct, frozen=True, tag="applied"):
 
 
 #: What gateways tell of their own accord.
-Report = TrafficReport | GuardReport
+Report = TrafficReport | GuardReport | CanaryReport
 Event = Report | SnapshotApplied
 
 encode_event: Final = msgspec.msgpack.Encoder().encode

@@ -6,12 +6,14 @@ import msgspec
 
 from control.core.access import Access
 from control.core.orders import Order
+from control.core.routes import Route
 
 
 class VersionMessage(msgspec.Struct, frozen=True):
     """One version as the controller read it from Triton.
 
-    ``contract_json`` is its resolved contract file, empty where it has none.
+    ``contract_json`` is its resolved contract file, empty where it has none. ``upstream`` is the
+    address of the tritonserver that has it, empty for the main one.
     """
 
     model: str
@@ -22,16 +24,18 @@ class VersionMessage(msgspec.Struct, frozen=True):
     metadata_json: bytes
     config_json: bytes
     contract_json: bytes = b""
+    upstream: str = ""
 
 
 class SnapshotMessage(msgspec.Struct, frozen=True):
-    """One revision of everything a gateway must know."""
+    """One revision of everything a gateway must know; ``routes`` by model."""
 
     revision: int
     server_json: bytes
     versions: list[VersionMessage]
     access: Access = Access()
     orders: tuple[Order, ...] = ()
+    routes: dict[str, Route] = {}
 
 
 encode_snapshot: Final = msgspec.msgpack.Encoder().encode

@@ -6,15 +6,17 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from control.observability.guard_metrics import LATENCY_BUCKETS_S, GuardMetrics
+from control.observability.rollout_metrics import RolloutMetrics
 from control.observability.tallies import CounterTally, HistogramTally
 
 
-class GatewayMetrics(GuardMetrics):
+class GatewayMetrics(GuardMetrics, RolloutMetrics):
     """The data plane's series. Label sets are bounded: models and versions that exist, codes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Declare the series in ``registry``."""
-        super().__init__(registry)
+        GuardMetrics.__init__(self, registry)
+        RolloutMetrics.__init__(self, registry)
         self._declare_counters(registry)
         self._declare_durations(registry)
         self._declare_gauges(registry)

@@ -102,7 +102,8 @@ class Upstream:
             self.on_idle_lost()
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, and all others once their calls have ended."""
+        self._max_idle = 0
         while self._idle:
             self._idle.pop().close()  # popped first, so that nobody takes it for Triton's death
 

@@ -185,7 +185,7 @@ def _collectors(registry: CollectorRegistry) -> dict[str, Any]:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{value}`" if value not in ("", None) else "empty"
+    return f"`{value}`" if value not in ("", None, ()) else "empty"
 
 
 def _allowed(setting: Any) -> str:

@@ -1,7 +1,8 @@
 """A scripted tritonserver: HTTP/1.1 on a Unix socket, answers as the real one gives them.
 
 By default it answers an inference by giving each ``INPUT0`` back as ``OUTPUT0``. ``then`` queues
-acts for the next inferences. ``test_fake_is_real`` holds its texts to those of the real server.
+acts for the next inferences; ``by_version`` has those of versions that always do something else.
+``test_fake_is_real`` holds its texts to those of the real server.
 """
 
 import asyncio
@@ -183,6 +184,7 @@ class FakeTriton:
     live: bool = True
     seen: list[Seen] = field(default_factory=list)
     documents: dict[str, bytes] = field(default_factory=dict)
+    by_version: dict[str, Act] = field(default_factory=dict)
     connections: int = 0
     _acts: deque[Act] = field(default_factory=deque)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -247,7 +249,8 @@ class FakeTriton:
         self.seen.append(exchange.seen)
         path = exchange.seen.path
         if path.endswith("/infer"):
-            await (self._acts.popleft() if self._acts else identity)(exchange)
+            act = self.by_version.get(exchange.seen.version, identity)
+            await (self._acts.popleft() if self._acts else act)(exchange)
         elif path == "/v2/health/live":
             await exchange.send(exchange.reply(200 if self.live else 400, b""))
         elif path in self.documents:

@@ -20,8 +20,8 @@ from control.gateway.replies_of_triton import (
     StubDied,
     TritonFull,
     classify_refusal,
-    scrub,
 )
+from control.triton.error_texts import scrub
 
 
 def error(text: str) -> bytes:

@@ -8,7 +8,17 @@ import pytest
 
 from control.contracts.artifacts import ArtifactStore
 from control.contracts.folder import ResolvedContract, read_contract
+from control.core.canary_policy import (
+    CanaryPolicy,
+    Isolation,
+    JudgePolicy,
+    ShadowPolicy,
+    Sticky,
+    StickyBy,
+    Tolerance,
+)
 from control.core.protection import DEFAULT_PROTECTION, Protection
+from control.core.routes import CanaryRoute, Route
 from control.core.snapshot import NotReady, Snapshot, VersionView, choose_version
 from control.link.decoding import SnapshotDecoder
 from control.link.messages import SnapshotMessage, VersionMessage, encode_snapshot
@@ -204,3 +214,41 @@ def test_a_version_that_is_not_ready_keeps_its_own_reason(wire):
     """What Triton says comes first."""
     view = wire.view(version(wire.contract(COUNTED), ready=False))
     assert (view.ready, view.reason) == (False, "sick")
+
+
+def test_routes_arrive_as_they_were_sent(wire):
+    """With the whole policy; also those of models that Triton does not know now."""
+    policy = CanaryPolicy(
+        isolation=Isolation.OWN_SERVER,
+        sticky=Sticky(StickyBy.HEADER, "x-user"),
+        shadow=ShadowPolicy(percent=10.0, min_agreement=0.9),
+        comparisons={"Y": Tolerance(absolute=0.5)},
+        step_weights=(1.0, 2.5),
+        judge=JudgePolicy(max_duration_s=None),
+    )
+    routes = {
+        "m": Route(1, frozenset({1, 3}), CanaryRoute("r1", 2, 2.5, 10.0, policy)),
+        "gone": Route(None, frozenset()),
+    }
+    versions = [version(number=number) for number in (1, 2)]
+    snapshot = wire.decoder.decode(
+        encode_snapshot(SnapshotMessage(1, b"{}", versions, routes=routes))
+    )
+    assert snapshot.routes == routes
+    assert snapshot.models["m"].route == routes["m"]
+    assert "gone" not in snapshot.models
+    assert choose_version(snapshot, "m", None) is snapshot.models["m"].versions[1]
+
+
+def test_a_message_without_routes_is_as_before(wire):
+    """The newest ready version is served, as Triton does it."""
+    snapshot = wire.decode(version(), version(number=2))
+    assert snapshot.models["m"].route is None
+    assert choose_version(snapshot, "m", None) is snapshot.models["m"].versions[2]
+
+
+def test_a_version_carries_the_address_of_its_server(wire):
+    """Empty is the main one."""
+    apart = msgspec.structs.replace(version(number=2), upstream="unix:/run/canary.sock")
+    versions = wire.decode(version(), apart).models["m"].versions
+    assert [versions[number].upstream for number in (1, 2)] == ["", "unix:/run/canary.sock"]

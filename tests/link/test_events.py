@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.core.canary_judge import JudgeCounts
 from control.core.snapshot import Snapshot
 from control.learning.summary import FeatureSummary, InputSummary, ParameterSummary, VersionSummary
 from control.link.events import (
@@ -18,6 +19,7 @@ from control.link.events import (
     AdmissionReport,
     BreakerReport,
     CacheReport,
+    CanaryReport,
     Event,
     GuardReport,
     MemoryReport,
@@ -200,3 +202,15 @@ async def test_reports_of_all_kinds_are_heard(link: Link) -> None:
     told = [guards(), report(), guards("other")]
     assert all(uplink.offer(encode_event(one)) for one in told)
     await eventually(lambda: link.heard == told, "all are heard")
+
+
+async def test_what_a_canary_does_is_heard(link: Link) -> None:
+    """All that has been counted of it, and why it was stopped."""
+    uplink = await link.connect()
+    counts = JudgeCounts(calls=21, failures=4, unconfirmed=1, stable_calls=900, agreed=5)
+    told = [
+        CanaryReport("g", "m", "rollout", 2, counts),
+        CanaryReport("g", "m", "rollout", 2, counts, "4 of 21 calls failed", 1.7e9, 3),
+    ]
+    assert all(uplink.offer(encode_event(one)) for one in told)
+    await eventually(lambda: link.heard == told, "both are heard")

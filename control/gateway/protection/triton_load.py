@@ -89,7 +89,8 @@ class TritonLoads:
         answers = True
         for admission in self._board.all():
             load = None
-            if self._had_traffic(admission) and answers:
+            is_there = not admission.view.upstream  # who has a server of its own is not asked about
+            if self._had_traffic(admission) and answers and is_there:
                 try:
                     load = await self._load_of(admission.view)
                 except (ControlError, TimeoutError):

@@ -79,6 +79,11 @@ class Admission:
         """How many wait."""
         return self._line.size
 
+    @property
+    def usual_s(self) -> float:
+        """The seconds that a call takes as a rule now; 0 while unknown."""
+        return self._times.mean_rtt_s
+
     def status(self) -> AdmissionStatus:
         """Give what there is to see."""
         measured, queue_s = self._measured, self._measured.queue_s

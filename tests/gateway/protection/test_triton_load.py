@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -135,6 +135,15 @@ async def test_only_versions_with_traffic_are_asked_about(world: World) -> None:
     await world.loads.look()
     await world.loads.look()
     assert len(world.triton.paths) == 1
+
+
+async def test_a_version_with_a_server_of_its_own_is_not_asked_about(world: World) -> None:
+    """The main one knows nothing of it; its limit goes by round trips."""
+    world.use(replace(make_view(version=2), upstream="unix:/run/apart.sock"))
+    world.use(make_view())
+    await world.loads.look()
+    assert world.triton.paths == ["/v2/models/identity/versions/1/stats"]
+    assert world.board.of(make_view(version=2)).usual_s == pytest.approx(0.005)
 
 
 async def test_a_name_cannot_leave_its_place_in_the_path(world: World) -> None:

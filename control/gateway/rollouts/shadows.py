@@ -1,0 +1,156 @@
+"""Copies of requests to a version that is tried out: nobody waits for them, and nobody is charged.
+
+A copy is made when stable's answer is written, of what the request's own buffers hold: nothing
+writes into those again.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from control.core.agreement import disagreement
+from control.core.canary_judge import CanaryEnd
+from control.core.canary_time import shadow_deadline, timed_out_fairly
+from control.core.protection import Priority
+from control.core.snapshot import VersionView
+from control.core.tensors import AnswerTensor
+from control.core.track import Track
+from control.gateway.caller import Caller
+from control.gateway.observe import Observation
+from control.gateway.rollouts.canary_calls import CallNotes, CanaryCalls, Find, Uncut, Write
+from control.gateway.rollouts.ends import end_of, is_time_out
+from control.gateway.rollouts.live_canary import LiveCanary
+from control.gateway.rollouts.series import ShadowResult
+from control.http.messages import Reply
+from control.observability.logs import get_logger
+
+#: Copies under way at once in one gateway; further ones are not made.
+MOST_IN_FLIGHT: Final = 4
+#: Answers of more than this are compared on a thread.
+_HEAVY_BYTES: Final = 64 * 1024
+_LINE_INTERVAL_S: Final = 1.0
+
+_log = get_logger("canary")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A request that stable has answered with ``expected`` in ``stable_took_s``."""
+
+    canary: LiveCanary
+    caller: Caller
+    uncut: Uncut
+    expected: Sequence[AnswerTensor]
+    stable_took_s: float
+
+
+class Shadow:
+    """A request that stable answers, and the canary gets a copy of. Satisfies Course."""
+
+    __slots__ = ("_caller", "_canary", "_shadows", "_uncut")
+
+    track: Final = Track.STABLE
+
+    def __init__(
+        self, shadows: "Shadows", canary: LiveCanary, caller: Caller, uncut: Uncut
+    ) -> None:
+        """Copy nothing before the request has its answer."""
+        self._shadows, self._canary = shadows, canary
+        self._caller, self._uncut = caller, uncut
+
+    async def answer(self, stable: Find, write: Write) -> Reply:
+        """Reply with stable's answer; then the copy goes out, unless a fallback has answered."""
+        began_s = time.monotonic()
+        given = await stable()
+        took_s = time.monotonic() - began_s
+        reply = await write(given)
+        if not given.stands_in:
+            expected = given.answer.tensors
+            self._shadows.send(Copy(self._canary, self._caller, self._uncut, expected, took_s))
+        return reply
+
+
+class Shadows:
+    """One per gateway; all calls on its event loop."""
+
+    def __init__(self, calls: CanaryCalls, most_in_flight: int = MOST_IN_FLIGHT) -> None:
+        """Begin with no copies under way."""
+        self._calls = calls
+        self._most_in_flight = most_in_flight
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._next_line_s = 0.0
+
+    def send(self, copy: Copy) -> None:
+        """Send a copy beside the requests, or drop it where too many are under way."""
+        view = copy.canary.view
+        if not copy.canary.shadow or view is None:  # stopped since it was chosen
+            return
+        if len(self._tasks) >= self._most_in_flight:
+            copy.canary.series.shadows[ShadowResult.DROPPED].pending += 1
+            return
+        task = asyncio.get_running_loop().create_task(self._run(copy, view))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """Give up all copies."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run(self, copy: Copy, view: VersionView) -> None:
+        canary, notes = copy.canary, CallNotes(copy.canary)
+        try:
+            given = await self._calls.call(
+                canary, view, self._caller(copy, view), copy.uncut, notes
+            )
+        except Exception as error:  # noqa: BLE001 - nobody waits for it: it is judged, and over
+            self._lose(copy, view, error, notes.took_s)
+            return
+        reason = await self._compare(copy, given.answer.tensors)
+        result = ShadowResult.DISAGREED if reason else ShadowResult.AGREED
+        canary.series.shadows[result].pending += 1
+        canary.ended(CanaryEnd.SUCCESS, notes.took_s)
+        canary.compared(agreed=not reason)
+        if reason:
+            self._note(canary, reason)
+
+    def _caller(self, copy: Copy, view: VersionView) -> Caller:
+        caller, now_s = copy.caller, time.monotonic()
+        seen = Observation(
+            caller.seen.request_id, view.model, caller.seen.body_bytes, now_s, is_copy=True
+        )
+        seen.routed(view, Track.CANARY)
+        deadline_s = shadow_deadline(now_s, self._calls.stable_takes_s(copy.canary))
+        return Caller(seen, caller.identity, Priority.LOW, deadline_s)
+
+    def _lose(self, copy: Copy, view: VersionView, error: Exception, took_s: float) -> None:
+        canary = copy.canary
+        end = end_of(error, apart=bool(view.upstream))
+        usual_s = self._calls.stable_takes_s(canary)
+        if is_time_out(error) and not timed_out_fairly(took_s, copy.stable_took_s, usual_s):
+            end = CanaryEnd.IGNORED
+        ignored = end is CanaryEnd.IGNORED
+        result = ShadowResult.DROPPED if ignored else ShadowResult.FAILED
+        canary.series.shadows[result].pending += 1
+        canary.ended(end, took_s)
+
+    async def _compare(self, copy: Copy, got: Sequence[AnswerTensor]) -> str:
+        comparisons = copy.canary.route.policy.comparisons
+        size_bytes = sum([len(one.data) for one in copy.expected])
+        if size_bytes <= _HEAVY_BYTES:
+            return disagreement(copy.expected, got, comparisons)
+        return await asyncio.to_thread(disagreement, copy.expected, got, comparisons)
+
+    def _note(self, canary: LiveCanary, reason: str) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._next_line_s:
+            self._next_line_s = now_s + _LINE_INTERVAL_S
+            _log.info(
+                "shadow_disagreed",
+                model=canary.model,
+                version=canary.route.version,
+                rollout=canary.route.rollout,
+                reason=reason,
+            )
