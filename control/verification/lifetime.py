@@ -1,0 +1,120 @@
+"""How long a verification and what it has started may live, and how little they may take."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_LIBC: Final = ctypes.CDLL(None)
+_POLL_S: Final = 0.5
+_END_POLL_S: Final = 0.02
+_END_TIMEOUT_S: Final = 5.0
+_MOST_NICE: Final = 19
+_FIRST_TO_GO: Final = "1000"
+#: Ends a whole process group when its input ends without a word: its writer is dead.
+_GUARD: Final = 'read -r _ || kill -s KILL -- "-$0"'
+
+
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel send ``by`` when the thread that started this process ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, by)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what a server leaves behind, so that nothing gets out of sight."""
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def step_back() -> None:
+    """Leave processors and memory to others, for this process and all that it starts.
+
+    Live models on the same cores go first, and where memory runs out this is what is killed.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _MOST_NICE)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+
+
+def ask_for_a_little() -> None:
+    """Take the least share of the processors that is more than none."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+async def parent_gone(parent: int) -> None:
+    """Wait until this process is another's child."""
+    while os.getppid() == parent:
+        await asyncio.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def guarded(group: int) -> Iterator[None]:
+    """Have a process group killed if this process dies in between, however it dies."""
+    guard = subprocess.Popen(  # noqa: S603 - a number is all that varies
+        ["/bin/sh", "-c", _GUARD, str(group)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            guard.communicate(b"done\n")
+
+
+def end_group(group: int) -> None:
+    """Kill a process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def end_children() -> None:
+    """Kill every child of this process, adopted ones included, and bury them."""
+    while True:
+        for child in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def end_leftovers(mark: str) -> None:
+    """Kill processes whose command line has ``mark``, and wait until they are gone.
+
+    That is what a verification has left that was killed itself.
+    """
+    deadline_s = time.monotonic() + _END_TIMEOUT_S
+    while (left := _marked(mark.encode())) and time.monotonic() < deadline_s:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_END_POLL_S)
+
+
+def _marked(mark: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, file.read_text().split())
+    return found

@@ -1,0 +1,17 @@
+"""How a check ends other than well."""
+
+
+class Bad(Exception):
+    """The version is bad; the message says what, where, the limit and what was got."""
+
+
+class Skipped(Exception):
+    """The check does not apply to this version; the message says why."""
+
+
+class CannotJudge(Exception):
+    """Nothing can be said of the version, and it is not its fault; the message says why."""
+
+
+class Starved(CannotJudge):
+    """The version was not let run for so long that Triton took it for dead."""

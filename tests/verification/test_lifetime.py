@@ -1,0 +1,122 @@
+"""However a verification ends, nothing of it stays; and it takes nothing from others."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from control.core.canary_policy import VerificationPolicy
+from control.runtime import RuntimePaths
+from control.verification.job import read_report, write_job
+from tests.support.stack import ROOT, wait_until
+from tests.verification.drops import Drop, code, leftovers, processes, running
+
+pytestmark = pytest.mark.triton
+
+#: Neither ends by itself nor hears anything.
+HUNG = {"model.py": code(initialize="os.setsid()\nctypes.PyDLL(None).sleep(1000000)")}
+
+
+@pytest.fixture
+def hung(tmp_path: Path) -> Drop:
+    """A version that hangs in initialize, in a session of its own."""
+    return Drop(tmp_path, files=HUNG, policy=VerificationPolicy(load_timeout_s=600))
+
+
+def mark(drop: Drop) -> str:
+    """What its processes have in their command lines."""
+    return RuntimePaths(drop.scratch).shared_memory_prefix
+
+
+def hanging(drop: Drop) -> list[int]:
+    """The stubs of the version that hang, by their working on its file."""
+    place = "/double/2/model.py"
+    return [pid for pid in processes(mark(drop)) if place in command(pid)]
+
+
+def command(pid: int) -> str:
+    """A process's command line."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    except OSError:
+        return ""
+
+
+def test_sigterm_ends_it_and_all_that_it_has_started(hung: Drop) -> None:
+    """Also processes that have left its session, and the report says what happened."""
+    with running(hung.job()) as process:
+        wait_until(lambda: hanging(hung), "the version hangs")
+        process.terminate()
+        assert process.wait(20) == 1
+    assert leftovers(hung.scratch) == []
+    report = read_report(hung.report)
+    assert (report.verdict, report.reason) == ("undecided", "it was stopped")
+
+
+def test_sigkill_leaves_no_process(tmp_path: Path) -> None:
+    """What it has started does not outlive it, and the next verification removes the rest."""
+    hangs = code(initialize="ctypes.PyDLL(None).sleep(1000000)")
+    drop = Drop(tmp_path, files={"model.py": hangs}, policy=VerificationPolicy(load_timeout_s=600))
+    job = drop.job()
+    with running(job) as process:
+        wait_until(lambda: hanging(drop), "the version hangs")
+        process.kill()
+        process.wait()
+    wait_until(lambda: not processes(mark(drop)), "no process is left")
+    (drop.staged / "model.py").write_text(code())
+    with running(job) as process:
+        assert process.wait(60) == 0
+    assert read_report(drop.report).verdict == "good"
+    assert leftovers(drop.scratch) == []
+
+
+def test_it_ends_with_its_parent(hung: Drop) -> None:
+    """A controller that is killed leaves no verification behind."""
+    file = hung.root / "job.json"
+    write_job(hung.job(), file)
+    script = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
+    arguments = ["-m", "control.verification.process", "--job", str(file)]
+    parent = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT)
+    try:
+        wait_until(lambda: hanging(hung), "the version hangs")
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_until(lambda: leftovers(hung.scratch) == [], "nothing is left")
+
+
+def test_it_gives_way_to_everybody_else(hung: Drop) -> None:
+    """Its processes run when no other wants to, and go first where memory is short."""
+    with running(hung.job()) as process:
+        wait_until(lambda: hanging(hung), "the version hangs")
+        for pid in (process.pid, *processes(mark(hung))):
+            assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+            assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+            assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000"
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def test_it_does_not_go_on_for_ever(hung: Drop) -> None:
+    """The whole has a limit of its own; that says nothing of the version."""
+    hung.timeout_s = 4.0
+    report = hung.verify()
+    assert (report.verdict, report.reason) == (
+        "undecided",
+        "not verified within 4 s: stopped at load",
+    )
+
+
+def test_a_job_that_cannot_be_read_is_refused(
+    tmp_path: Path,
+) -> None:
+    """With what is wrong in it, and without a report."""
+    file = tmp_path / "job.json"
+    file.write_text('{"model": "double", "version": "two"}')
+    command = [sys.executable, "-m", "control.verification.process", "--job", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Expected `int`, got `str` - at `$.version`" in done.stderr
