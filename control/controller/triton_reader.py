@@ -1,14 +1,23 @@
-"""Reads Triton's models, with their configs and the health of their processes, into snapshots."""
+"""Reads the main tritonserver, and those beside it, into snapshots."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
+import msgspec
+
+from control.controller.server_reader import ServerReader
 from control.link.messages import SnapshotMessage, VersionMessage
-from control.triton.management import IndexEntry, RepositoryIndex, TritonAway, read_document
-from control.triton.stubs import Stub, StubWatch
+from control.link.server_orders import ExtraServer
+from control.triton.management import RepositoryIndex, TritonAway
+from control.triton.stubs import StubWatch
 from control.triton.upstream import Upstream
 
-_READY = "READY"
+#: What a server beside the main one may keep a read waiting, once that one has been read.
+_PATIENCE_S: Final = 0.25
+_ENDED: Final = "its tritonserver has ended"
+_SLOW: Final = "its tritonserver does not answer in time"
 
 
 class TritonReader:
@@ -18,65 +27,85 @@ class TritonReader:
         self, upstream: Upstream, index: RepositoryIndex, watch: StubWatch, pid_file: Path | None
     ) -> None:
         """Scan the stubs of the server whose id is in ``pid_file``; None for an external Triton."""
-        self._upstream = upstream
-        self._index = index
-        self._watch = watch
-        self._pid_file = pid_file
-        self._documents: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        self._main = ServerReader(upstream, index, watch, pid_file)
+        self._beside: dict[tuple[str, str], _Beside] = {}
+
+    @property
+    def index(self) -> Mapping[str, Mapping[int, str]]:
+        """What the main server said last of each version, by model."""
+        return self._main.states
+
+    async def follow(
+        self, servers: Iterable[ExtraServer], connect: Callable[[ExtraServer], ServerReader]
+    ) -> None:
+        """Read these beside the main one from now on, and no others."""
+        wanted = {(one.name, one.http_url): one for one in servers}
+        for key in self._beside.keys() - wanted.keys():
+            await self._beside.pop(key).close()
+        for key, server in wanted.items():
+            if key not in self._beside:
+                self._beside[key] = _Beside(connect(server))
+            self._beside[key].server = server
 
     def renew(self) -> None:
         """Read all documents anew at the next ``read``: a reload may have changed them."""
-        self._documents.clear()
+        self._main.renew()
 
     async def read(self, revision: int) -> SnapshotMessage:
-        """Give the present state; raises TritonAway."""
-        entries = await self._index.read()
-        dead = self._dead_stubs()
-        versions = []
-        for entry in entries:
-            version = await self._read_version(entry, dead)
-            if version is not None:
-                versions.append(version)
-        server = await read_document(self._upstream, "/v2")
-        return SnapshotMessage(revision, server, versions)
+        """Give the present state; raises TritonAway where the main server is."""
+        beside = list(self._beside.values())
+        for one in beside:
+            one.begin()
+        main = await self._main.read()
+        about = await self._main.about_server()
+        versions = {(one.model, one.version): one for one in main}
+        waited = await asyncio.gather(*(one.latest() for one in beside))
+        for version in (version for versions_of_one in waited for version in versions_of_one):
+            here = versions.get((version.model, version.version))
+            if here is None or not here.ready:
+                versions[version.model, version.version] = version
+        return SnapshotMessage(revision, about, list(versions.values()))
 
-    async def _read_version(self, entry: IndexEntry, dead: Sequence[Stub]) -> VersionMessage | None:
-        key = (entry.model, entry.version)
-        loaded = entry.state == _READY
-        if loaded and key not in self._documents:
-            self._documents[key] = await self._read_documents(entry)
-        if key not in self._documents:
-            return None  # never loaded: Triton has no documents of it
-        metadata, config = self._documents[key]
-        reason = entry.reason if not loaded else _death(entry, dead)
-        return VersionMessage(
-            model=entry.model,
-            version=entry.version,
-            loaded=loaded,
-            ready=loaded and not reason,
-            reason=reason,
-            metadata_json=metadata,
-            config_json=config,
-        )
 
-    async def _read_documents(self, entry: IndexEntry) -> tuple[bytes, bytes]:
-        path = f"/v2/models/{entry.model}/versions/{entry.version}"
-        metadata = await read_document(self._upstream, path)
-        return metadata, await read_document(self._upstream, f"{path}/config")
+class _Beside:
+    """A server beside the main one. It keeps no read waiting: it is taken for away instead."""
 
-    def _dead_stubs(self) -> list[Stub]:
-        if self._pid_file is None:
+    def __init__(self, reader: ServerReader) -> None:
+        self.server: ExtraServer | None = None
+        self._reader = reader
+        self._reading: asyncio.Task[list[VersionMessage]] | None = None
+        self._known: list[VersionMessage] = []
+
+    def begin(self) -> None:
+        """Begin to read, unless that is still under way from the time before."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._reader.read())
+
+    async def latest(self) -> list[VersionMessage]:
+        """Give its versions as they are now, none of them ready where it is away."""
+        reading, server = self._reading, self.server
+        if reading is None or server is None:
             return []
+        await asyncio.wait({reading}, timeout=_PATIENCE_S)
+        if not reading.done():
+            return self._away(_SLOW)
+        self._reading = None
         try:
-            pid = int(self._pid_file.read_text())
-        except (OSError, ValueError) as error:
-            message = "tritonserver is not running"
-            raise TritonAway(message) from error
-        return [stub for stub in self._watch.scan(pid) if stub.dead]
+            found = reading.result()
+        except TritonAway as error:
+            return self._away(_ENDED if server.exited else f"its tritonserver is away: {error}")
+        self._known = [msgspec.structs.replace(one, upstream=server.http_url) for one in found]
+        return self._known
 
+    async def close(self) -> None:
+        """Stop reading it."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+        await self._reader.close()
 
-def _death(entry: IndexEntry, dead: Sequence[Stub]) -> str:
-    for stub in dead:
-        if stub.model == entry.model and stub.version in {0, entry.version}:
-            return "its Python process has died"
-    return ""
+    def _away(self, reason: str) -> list[VersionMessage]:
+        return [
+            msgspec.structs.replace(one, loaded=False, ready=False, reason=reason)
+            for one in self._known
+        ]

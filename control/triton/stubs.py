@@ -13,12 +13,24 @@ _MODEL_ARGUMENT, _INSTANCE_FROM_END, _LEAST_ARGUMENTS = 1, -2, 4
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """One live or dead stub. ``version`` is 0 where it is not known."""
+    """One live or dead stub. ``version`` is 0 where it is not known.
+
+    ``is_complementing`` says that it serves nobody: Triton has started it to complete the model's
+    config, and ends it before it starts the instances.
+    """
 
     pid: int
     model: str
     version: int
     dead: bool
+    is_complementing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    model: str
+    version: int
+    is_complementing: bool
 
 
 class StubWatch:
@@ -26,7 +38,7 @@ class StubWatch:
 
     def __init__(self) -> None:
         """Know nobody yet."""
-        self._known: dict[int, tuple[str, int]] = {}
+        self._known: dict[int, _Identity] = {}
 
     def scan(self, server_pid: int) -> list[Stub]:
         """List the stubs of a server; reads /proc only."""
@@ -41,8 +53,8 @@ class StubWatch:
                 if identity is not None:
                     self._known[pid] = identity
             if pid in self._known:
-                model, version = self._known[pid]
-                stubs.append(Stub(pid, model, version, dead))
+                who = self._known[pid]
+                stubs.append(Stub(pid, who.model, who.version, dead, who.is_complementing))
         self._known = {pid: who for pid, who in self._known.items() if pid in children}
         return stubs
 
@@ -65,7 +77,7 @@ def _is_zombie(pid: int) -> bool | None:
     return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
-def _from_command_line(pid: int) -> tuple[str, int] | None:
+def _from_command_line(pid: int) -> _Identity | None:
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
@@ -73,8 +85,17 @@ def _from_command_line(pid: int) -> tuple[str, int] | None:
     arguments = [one for one in arguments if one]
     if len(arguments) < _LEAST_ARGUMENTS or not arguments[0].endswith(_STUB):
         return None
-    # An instance is named <model>_<group>_<number>; its code is <model>/<version>/model.py.
-    model = arguments[_INSTANCE_FROM_END].rsplit("_", 2)[0]
-    folder = Path(arguments[_MODEL_ARGUMENT]).parent
-    version = int(folder.name) if folder.name.isascii() and folder.name.isdigit() else 0
-    return model, version
+    return _identity(Path(arguments[_MODEL_ARGUMENT]), arguments[_INSTANCE_FROM_END])
+
+
+def _identity(code: Path, instance: str) -> _Identity:
+    """Tell whose stub it is by its code, ``<model>/<version>/model.py``.
+
+    The instance is named ``<group>_<number>``, and a group may have any name; what completes a
+    config is named like its model.
+    """
+    folder = code.parent
+    if folder.name.isascii() and folder.name.isdigit():
+        model = folder.parent.name
+        return _Identity(model, int(folder.name), is_complementing=instance == model)
+    return _Identity(instance.rsplit("_", 2)[0], 0, is_complementing=False)

@@ -12,6 +12,8 @@ import pytest
 from control.triton.stubs import Stub, StubWatch
 from tests.support.stack import wait_until
 
+SCRIPT = "import sys,time; sys.stdout.write('x'); sys.stdout.flush(); time.sleep(600)"
+
 
 class Stubs:
     """Children of this process that look like stubs of a tritonserver."""
@@ -23,8 +25,17 @@ class Stubs:
 
     def start(self, *arguments: str) -> int:
         """Start a process with a stub's name and these arguments."""
-        script = "import sys,time; sys.stdout.write('x'); sys.stdout.flush(); time.sleep(600)"
-        command = [str(self._program), "-c", script, *arguments]
+        return self._start("-c", SCRIPT, *arguments)
+
+    def start_model(self, path: str, instance: str) -> int:
+        """Start one as Triton does, for an instance of the model whose code is at ``path``."""
+        code = self._program.parent / path
+        code.parent.mkdir(parents=True, exist_ok=True)
+        code.write_text(SCRIPT)
+        return self._start(str(code), "region", "1048576", instance, "DEFAULT")
+
+    def _start(self, *arguments: str) -> int:
+        command = [str(self._program), *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.read(1) == b"x"
@@ -73,6 +84,20 @@ def test_live_and_dead_stubs_are_told_apart(stubs: Stubs) -> None:
     stubs.kill_unreaped(pid)
     (dead,) = own(watch.scan(os.getpid()), pid)
     assert (dead.model, dead.dead) == ("my_model_x", True)
+
+
+@pytest.mark.parametrize("instance", ["my_model_0", "my_model_0_0", "fast_1"])
+def test_a_model_is_told_by_its_folder(stubs: Stubs, instance: str) -> None:
+    """An instance is named after its group, which may have any name, or none."""
+    pid = stubs.start_model("my_model/12/model.py", instance)
+    assert own(StubWatch().scan(os.getpid()), pid) == [Stub(pid, "my_model", 12, dead=False)]
+
+
+def test_what_completes_a_config_is_told_apart(stubs: Stubs) -> None:
+    """It is named like its model, and serves nobody."""
+    pid = stubs.start_model("my_model/12/model.py", "my_model")
+    (found,) = own(StubWatch().scan(os.getpid()), pid)
+    assert (found.model, found.version, found.is_complementing) == ("my_model", 12, True)
 
 
 def test_a_stub_that_is_gone_is_forgotten(stubs: Stubs) -> None:

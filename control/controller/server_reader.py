@@ -1,0 +1,112 @@
+"""Reads the models of one tritonserver, with their configs and the health of their processes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from control.link.messages import VersionMessage
+from control.link.server_orders import ExtraServer
+from control.triton.address import parse_address
+from control.triton.error_texts import load_reason
+from control.triton.management import (
+    GrpcIndex,
+    IndexEntry,
+    RepositoryIndex,
+    TritonAway,
+    read_document,
+)
+from control.triton.stubs import Stub, StubWatch
+from control.triton.upstream import Upstream
+
+_READY = "READY"
+
+
+class ServerReader:
+    """Reads on each ``read``; documents are kept between reads and renewed by ``renew``."""
+
+    def __init__(
+        self, upstream: Upstream, index: RepositoryIndex, watch: StubWatch, pid_file: Path | None
+    ) -> None:
+        """Scan the stubs of the server whose id is in ``pid_file``; None for an external Triton."""
+        self._upstream = upstream
+        self._index = index
+        self._watch = watch
+        self._pid_file = pid_file
+        self._documents: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        #: What the server said last of each version, by model.
+        self.states: Mapping[str, Mapping[int, str]] = {}
+
+    def renew(self) -> None:
+        """Read all documents anew at the next ``read``: a reload may have changed them."""
+        self._documents.clear()
+
+    async def about_server(self) -> bytes:
+        """Give what the server says of itself; raises TritonAway."""
+        return await read_document(self._upstream, "/v2")
+
+    async def read(self) -> list[VersionMessage]:
+        """Give the present state; raises TritonAway."""
+        entries = await self._index.read()
+        states: dict[str, dict[int, str]] = {}
+        for entry in entries:
+            states.setdefault(entry.model, {})[entry.version] = entry.state
+        self.states = states
+        dead = self._dead_stubs()
+        found = [await self._read_version(entry, dead) for entry in entries]
+        return [version for version in found if version is not None]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._upstream.close()
+        await self._index.close()
+
+    async def _read_version(self, entry: IndexEntry, dead: Sequence[Stub]) -> VersionMessage | None:
+        key = (entry.model, entry.version)
+        loaded = entry.state == _READY
+        if loaded and key not in self._documents:
+            self._documents[key] = await self._read_documents(entry)
+        if key not in self._documents:
+            return None  # never loaded: Triton has no documents of it
+        metadata, config = self._documents[key]
+        reason = _absence(entry) if not loaded else _death(entry, dead)
+        return VersionMessage(
+            model=entry.model,
+            version=entry.version,
+            loaded=loaded,
+            ready=loaded and not reason,
+            reason=reason,
+            metadata_json=metadata,
+            config_json=config,
+        )
+
+    async def _read_documents(self, entry: IndexEntry) -> tuple[bytes, bytes]:
+        path = f"/v2/models/{entry.model}/versions/{entry.version}"
+        metadata = await read_document(self._upstream, path)
+        return metadata, await read_document(self._upstream, f"{path}/config")
+
+    def _dead_stubs(self) -> list[Stub]:
+        if self._pid_file is None:
+            return []
+        try:
+            pid = int(self._pid_file.read_text())
+        except (OSError, ValueError) as error:
+            message = "tritonserver is not running"
+            raise TritonAway(message) from error
+        return [stub for stub in self._watch.scan(pid) if stub.dead]
+
+
+def connect(server: ExtraServer, secret: str) -> ServerReader:
+    """Make the reader of a server beside the main one."""
+    upstream = Upstream(parse_address(server.http_url), max_idle=1)
+    index = GrpcIndex(parse_address(server.grpc_url), secret)
+    return ServerReader(upstream, index, StubWatch(), Path(server.pid_file))
+
+
+def _absence(entry: IndexEntry) -> str:
+    return load_reason(entry.reason, entry.model) if entry.reason else ""
+
+
+def _death(entry: IndexEntry, dead: Sequence[Stub]) -> str:
+    for stub in dead:
+        if stub.model == entry.model and stub.version in {0, entry.version}:
+            return "its Python process has died"
+    return ""

@@ -1,0 +1,145 @@
+"""Brings versions up and down in a running tritonserver, beside those that serve.
+
+A load of Triton's cannot be taken back, and may hang for ever; further ones would wait behind it.
+So there is one at a time for each model, and it ends by the death of the processes that it waits
+for. One that has none to kill stays for as long as the server: until then the model keeps the
+versions that it has.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from control.triton.load_checks import config_for, must_be_ready
+from control.triton.management import IndexEntry, LoadFailed, TritonAway, TritonManagement
+from control.triton.new_stubs import NewStubs, server_pid
+from control.triton.stub_priority import Yielding, restore
+from control.triton.stubs import Stub, StubWatch
+
+_POLL_S: Final = 0.05
+#: What kills the processes of a load sees it fail about a second later.
+_KILL_AGAIN_S: Final = 0.5
+_LET_GO_S: Final = 5.0
+#: A process that has completed a config is a zombie for a moment before Triton takes notice of it.
+_DEAD_FOR_GOOD_S: Final = 3.0
+_READY: Final = "READY"
+_DIED_IN_IMPORT: Final = "its process died while its code was imported"
+_HANGS: Final = "an earlier load of the model hangs: only a restart of tritonserver ends it"
+
+
+class _Hangs(Exception):
+    """A load does not come back; the message says what it waits for."""
+
+
+class VersionLoader:
+    """Belongs to the event loop; the only one that changes what this tritonserver has loaded."""
+
+    def __init__(
+        self, management: TritonManagement, repository: Path, pid_file: Path, watch: StubWatch
+    ) -> None:
+        """Load from ``repository``, which the server serves whose id is in ``pid_file``."""
+        self._management = management
+        self._repository = repository
+        self._pid_file = pid_file
+        self._watch = watch
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._given_up: dict[str, asyncio.Task[None]] = {}
+        # An earlier process of ours may have died in a load, and left some that yield.
+        server = server_pid(pid_file)
+        restore([stub.pid for stub in watch.scan(server)] if server else [], server)
+
+    @property
+    def hanging(self) -> frozenset[str]:
+        """Models with a load that was given up and has not come back."""
+        return frozenset(model for model, one in self._given_up.items() if not one.done())
+
+    async def load(self, model: str, versions: Collection[int], timeout_s: float) -> None:
+        """Have exactly these versions of a model loaded; none unloads it.
+
+        Those that are loaded already go on serving throughout, whatever becomes of the others;
+        those that go answer what they have got. Returns when all are ready. Raises LoadFailed, also
+        after ``timeout_s``, or TritonAway.
+        """
+        async with self._locks[model]:
+            await self._must_be_free(model)
+            if not versions:
+                await self._management.unload(model)
+                return
+            config = await asyncio.to_thread(config_for, self._repository / model, versions)
+            await self._load(model, config, timeout_s)
+            must_be_ready(await self._entries(model), model, versions)
+
+    async def unload_version(self, model: str, version: int, timeout_s: float) -> None:
+        """Take down one version, and leave those that are ready beside it."""
+        entries = await self._entries(model)
+        left = {number for number, one in entries.items() if one.state == _READY} - {version}
+        await self.load(model, left, timeout_s)
+
+    async def _must_be_free(self, model: str) -> None:
+        before = self._given_up.get(model)
+        if before is None:
+            return
+        await asyncio.wait({before}, timeout=_LET_GO_S)
+        if not before.done():
+            raise LoadFailed(_HANGS)
+        del self._given_up[model]
+
+    async def _load(self, model: str, config: str, timeout_s: float) -> None:
+        stubs = NewStubs(self._watch, self._pid_file, model)
+        starting = Yielding(stubs.server)
+        call = asyncio.create_task(self._management.load(model, config))
+        call.add_done_callback(lambda _: starting.restore())
+        try:
+            await _returned(call, stubs, starting, timeout_s)
+        except asyncio.CancelledError:
+            self._give_up(model, call, stubs)
+            raise
+        except _Hangs as error:
+            await asyncio.wait({self._give_up(model, call, stubs)}, timeout=_LET_GO_S)
+            raise LoadFailed(str(error)) from error
+
+    def _give_up(self, model: str, call: asyncio.Task[None], stubs: NewStubs) -> asyncio.Task[None]:
+        self._given_up[model] = asyncio.create_task(self._end(model, call, stubs))
+        return self._given_up[model]
+
+    async def _end(self, model: str, call: asyncio.Task[None], stubs: NewStubs) -> None:
+        """Kill what the call waits for, until it comes back."""
+        while not call.done():
+            ready: set[int] = set()
+            with contextlib.suppress(TritonAway):
+                entries = await self._entries(model)
+                ready = {number for number, one in entries.items() if one.state == _READY}
+            stubs.kill_initialising(ready)
+            await asyncio.wait({call}, timeout=_KILL_AGAIN_S)
+        call.exception()  # what it says of the killed ones is no news
+
+    async def _entries(self, model: str) -> dict[int, IndexEntry]:
+        return {one.version: one for one in await self._management.read() if one.model == model}
+
+
+async def _returned(
+    call: asyncio.Task[None], stubs: NewStubs, starting: Yielding, timeout_s: float
+) -> None:
+    """Wait for a load to come back; raises what it has raised, or _Hangs."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + timeout_s
+    alive_s = loop.time()
+    while not call.done():
+        seen = stubs.look()
+        starting.add(one.pid for one in seen)
+        if loop.time() >= deadline_s:
+            raise _Hangs(_what_hangs(seen, timeout_s))
+        if not seen or not all(one.dead and one.is_complementing for one in seen):
+            alive_s = loop.time()
+        elif loop.time() - alive_s > _DEAD_FOR_GOOD_S:
+            raise _Hangs(_DIED_IN_IMPORT)
+        await asyncio.wait({call}, timeout=min(_POLL_S, deadline_s - loop.time()))
+    await call
+
+
+def _what_hangs(seen: Collection[Stub], timeout_s: float) -> str:
+    importing = bool(seen) and all(one.is_complementing for one in seen)
+    return f"{'its import' if importing else 'initialize'} took more than {timeout_s:g} s"

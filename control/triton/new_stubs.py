@@ -1,0 +1,64 @@
+"""The stub processes that a load has started, told from those that serve."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Collection
+from pathlib import Path
+
+from control.triton.stubs import Stub, StubWatch
+
+
+class NewStubs:
+    """Those of one model that appear from now on. Of another server than that of now, none do."""
+
+    def __init__(self, watch: StubWatch, pid_file: Path, model: str) -> None:
+        """Remember who is there already."""
+        self._watch = watch
+        self._pid_file = pid_file
+        self._model = model
+        self._server = server_pid(pid_file)
+        self._before = {stub.pid for stub in self._scan()}
+
+    @property
+    def server(self) -> int:
+        """The process id of the server that starts them; 0 where there is none."""
+        return self._server
+
+    def look(self) -> list[Stub]:
+        """List them, living and dead; reads /proc only."""
+        if server_pid(self._pid_file) != self._server:
+            return []
+        return [s for s in self._scan() if s.model == self._model and s.pid not in self._before]
+
+    def kill_initialising(self, ready: Collection[int]) -> int:
+        """Kill those that keep the load from coming back; gives how many.
+
+        ``ready`` are the versions that serve. Stubs of others are killed before new ones of these,
+        and none that completes a config: Triton would wait for its answer for ever.
+        """
+        hanging = [s for s in self.look() if not s.dead and not s.is_complementing]
+        of_others = [stub for stub in hanging if stub.version not in ready]
+        return sum(self._kill(stub) for stub in of_others or hanging)
+
+    def _kill(self, stub: Stub) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(stub.pid)
+            try:
+                if stub in self.look():  # its number is not another's by now
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                    return True
+            finally:
+                os.close(descriptor)
+        return False
+
+    def _scan(self) -> list[Stub]:
+        return self._watch.scan(self._server) if self._server else []
+
+
+def server_pid(file: Path) -> int:
+    """Give the process id that a file names; 0 where it names none now."""
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return 0
