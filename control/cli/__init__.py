@@ -11,6 +11,7 @@ from control.cli.limits import limits_app
 from control.cli.models import models_app
 from control.cli.profile import profile
 from control.cli.quota import quota_app
+from control.cli.rollout import rollout_app
 from control.cli.serve import serve
 from control.cli.status import status
 from control.cli.token import token_app
@@ -26,6 +27,7 @@ app.add_typer(contract_app, name="contract")
 app.add_typer(token_app, name="token")
 app.add_typer(quota_app, name="quota")
 app.add_typer(limits_app, name="limits")
+app.add_typer(rollout_app, name="rollout")
 app.add_typer(breaker_app, name="breaker")
 app.add_typer(cache_app, name="cache")
 

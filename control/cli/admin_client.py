@@ -19,6 +19,10 @@ _UNAUTHENTICATED: Final = 401
 Json = Any
 
 
+class Unanswered(Exception):
+    """There is no answer, or it is a refusal: the message says why."""
+
+
 class AdminClient:
     """Speaks to the admin API of the Seawall that the settings name."""
 
@@ -30,6 +34,10 @@ class AdminClient:
     def get(self, path: str) -> Json:
         """Read a document."""
         return self._ask("GET", path)
+
+    def poll(self, path: str) -> Json:
+        """Read a document, for a view that goes on without it; raises Unanswered."""
+        return self._exchange("GET", path)
 
     def post(self, path: str, body: Json) -> Json:
         """Make something."""
@@ -67,6 +75,12 @@ class AdminClient:
         return f"what answers at {self._settings.admin.http} is not Seawall's controller"
 
     def _ask(self, method: str, path: str, body: Json = None) -> Json:
+        try:
+            return self._exchange(method, path, body)
+        except Unanswered as error:
+            fail(str(error))
+
+    def _exchange(self, method: str, path: str, body: Json = None) -> Json:
         where = parse_address(self._settings.admin.http)
         url = f"http://{where.host_header}{PREFIX}{path}"
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -81,19 +95,19 @@ class AdminClient:
                 status, text = answer.status, answer.read()
                 document = None if status == _NO_CONTENT else json.loads(text)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            fail(f"no answer from {url}: {error}")
+            raise Unanswered(f"no answer from {url}: {error}") from error
         finally:
             connection.close()
         if status == _UNAUTHENTICATED and not self._token:
-            fail(
+            raise Unanswered(
                 f"{url} needs a token, and there is none in '{_token_file(self._settings)}': "
                 "is this the state directory of a running Seawall? Else set admin.token "
                 "(SEAWALL_ADMIN_TOKEN)"
             )
         if status in _REFUSED and isinstance(document, dict) and "error" in document:
-            fail(str(document["error"]))
+            raise Unanswered(str(document["error"]))
         if status >= _REFUSED.start:
-            fail(f"no answer from {url}: status {status}")
+            raise Unanswered(f"no answer from {url}: status {status}")
         return document
 
 

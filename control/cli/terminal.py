@@ -20,10 +20,22 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - a JSON document
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Print rows for people; what is None stays empty."""
+    out.print(table_of(columns, rows))
+
+
+def table_of(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    """Make a table for people; what is None stays empty."""
     table = Table(*columns)
     for row in rows:
-        table.add_row(*("" if one is None else str(one) for one in row))
-    out.print(table)
+        table.add_row(*("" if one is None else harmless(str(one)) for one in row))
+    return table
+
+
+def harmless(text: str) -> str:
+    """Take out what a terminal would obey: much of what is shown was written by others."""
+    return "".join(
+        one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text
+    )
 
 
 def fail(message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What operators lay down for gateways: from the store, the JWKS file and the operator token."""
+"""What is laid down for gateways: by the store, the JWKS file, the operator token and rollouts."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from typing import Final
 
 from control.core.access import Access, TokenRecord
 from control.core.orders import Directives
+from control.core.routes import NO_ROUTES, Routes
 from control.errors import StateUnavailable
 from control.identity.jwks_file import JwksFile
 from control.observability.logs import get_logger
@@ -32,13 +33,18 @@ class DirectiveSource:
         jwks: JwksFile,
         operator: TokenRecord | None,
         clock: Callable[[], float] = time.time,
+        routes: Callable[[], Routes] = lambda: NO_ROUTES,
     ) -> None:
-        """Gather from these; ``clock`` is the wall's. Nothing is read before ``load``."""
+        """Gather from these; ``clock`` is the wall's. Nothing is read before ``load``.
+
+        ``routes`` is called on a thread, each time.
+        """
         self.jwks = jwks
         self.changed = asyncio.Event()
         self._store = store
         self._operator = operator
         self._clock = clock
+        self._routes = routes
         self._current = Directives()
         self._listeners: list[Callable[[Access], None]] = []
         self._asked: list[threading.Event] = []
@@ -68,6 +74,10 @@ class DirectiveSource:
         self._loop.call_soon_threadsafe(self._ask, done)
         if not done.wait(_PATIENCE_S):
             _log.warning("change_not_everywhere_yet", after_s=_PATIENCE_S)
+
+    def poke(self) -> None:
+        """Look again at once: where requests go has changed. Belongs to the event loop."""
+        self.changed.set()
 
     async def next(self) -> Directives:
         """Wait until anything has changed, and give all of it.
@@ -116,7 +126,7 @@ class DirectiveSource:
         known = self._current
         found = self._kept() if stale else known
         access = dataclasses.replace(found.access, jwks=self.jwks.keys.document)
-        found = dataclasses.replace(found, access=access)
+        found = dataclasses.replace(found, access=access, routes=self._routes())
         return known if found == known else found
 
     def _kept(self) -> Directives:

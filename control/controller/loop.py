@@ -25,15 +25,23 @@ _log = get_logger("controller")
 
 @dataclass(slots=True)
 class ControllerState:
-    """What the admin API shows. Written by the loop, read by Flask's threads: whole values only."""
+    """What the admin API shows. Written by the loop, read by Flask's threads: whole values only.
+
+    ``index`` is what the main tritonserver says of each version, None while it is away.
+    """
 
     started_s: float = field(default_factory=time.monotonic)
     revision: int = 0
     triton_up: bool = False
     triton_reason: str = "starting"
     versions: tuple[VersionMessage, ...] = ()
+    index: Mapping[str, Mapping[int, str]] | None = None
     contracts: Mapping[tuple[str, int], ContractState] = field(default_factory=dict)
     gateways: int = 0
+
+    def states(self, model: str) -> Mapping[int, str] | None:
+        """Give the state of each version in the main tritonserver; None while that is away."""
+        return None if self.index is None else self.index.get(model, {})
 
 
 class ControllerLoop:
@@ -111,8 +119,10 @@ class ControllerLoop:
             if self._state.triton_up:
                 _log.warning("triton_away", reason=str(error))
             self._state.triton_up, self._state.triton_reason = False, str(error)
+            self._state.index = None
         else:
             self._state.triton_up, self._state.triton_reason = True, ""
+            self._state.index = self._reader.index
             self._book.forget_others({(one.model, one.version) for one in self._triton.versions})
 
     async def _with_contract(self, one: VersionMessage) -> VersionMessage:
@@ -130,5 +140,10 @@ class ControllerLoop:
 
 
 def _directed(message: SnapshotMessage, directives: Directives) -> SnapshotMessage:
-    """Give the message with what operators lay down."""
-    return msgspec.structs.replace(message, access=directives.access, orders=directives.orders)
+    """Give the message with what is laid down."""
+    return msgspec.structs.replace(
+        message,
+        access=directives.access,
+        orders=directives.orders,
+        routes=dict(directives.routes),
+    )

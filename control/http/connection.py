@@ -1,13 +1,14 @@
 """One HTTP/1.1 connection: requests are served in order, and their answers go out in order."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from control.errors import ControlError, RequestTimeout, release_frames
 from control.http.error_reply import error_reply, new_request_id
-from control.http.messages import Reply, Request
+from control.http.messages import Reply, Request, StreamReply
 from control.http.request_reader import RequestReader
 from control.http.writing import write_parts
 from control.observability.logs import get_logger
@@ -38,6 +39,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._refusal: ControlError | None = None
         self._write_blocked_s = 0.0
         self._writable = asyncio.Event()
+        self.streaming = False
         self.last_byte_s = time.monotonic()
 
     # -- events from the transport
@@ -79,7 +81,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Let a client that closed its half early still get the answers it has asked for."""
         self._half_closed = True
-        return self._task is not None
+        return self._task is not None and not self.streaming
 
     def pause_writing(self) -> None:
         """Note since when the client has not read; nothing more is computed for it until then."""
@@ -124,6 +126,9 @@ class HttpConnection(asyncio.BufferedProtocol):
                 self._give_back(request)
             if self._transport is None:
                 return
+            if isinstance(reply, StreamReply):
+                await self._send_stream(self._transport, reply)
+                return
             last = self._server.draining or (self._half_closed and not self._pending)
             keep_alive = keep_alive and not last
             self._send(reply, keep_alive=keep_alive, with_body=request.method != b"HEAD")
@@ -135,6 +140,21 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._task = None
         if self._refusal is not None:
             self.refuse(self._refusal)
+
+    async def _send_stream(self, transport: asyncio.Transport, reply: StreamReply) -> None:
+        """Write an answer as it comes; whoever closes the connection ends it."""
+        self.streaming = True
+        transport.write(reply.head())
+        try:
+            async with contextlib.aclosing(reply.parts) as parts:
+                async for part in parts:
+                    if self._write_blocked_s:
+                        await self._writable.wait()
+                    transport.write(part)
+        except Exception as error:  # noqa: BLE001 - outermost edge, as above
+            _log.error("unforeseen_failure", exc_info=error)
+            self.abort()  # not in good order: the client shall not take it for the end
+        self._close_gently()
 
     def _give_back(self, request: Request) -> None:
         self._server.budget.give_back(len(request.body))

@@ -3,14 +3,23 @@
 import json
 import random
 from dataclasses import asdict
+from typing import Final
 
 from control.errors import ControlError
 from control.http.messages import Reply
+
+_MAX_ID: Final = 128
 
 
 def new_request_id() -> str:
     """Make an id for a request whose client gave none."""
     return f"{random.getrandbits(64):016x}"
+
+
+def kept_request_id(given: str) -> str:
+    """Give the client's own id where it can stand in a header and a log line; else a new one."""
+    good = given.isascii() and given.isprintable() and 0 < len(given) <= _MAX_ID
+    return given if good else new_request_id()
 
 
 def error_reply(error: ControlError, request_id: str) -> Reply:

@@ -1,16 +1,12 @@
 """Replies and refusals as responses of Flask, for the data plane and for the admin API."""
 
-from typing import Final
-
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from control.errors import ControlError, EndpointNotFound, MethodNotAllowed, release_frames
-from control.http.error_reply import error_reply, new_request_id
+from control.http.error_reply import error_reply, kept_request_id
 from control.http.messages import Reply
 from control.observability.logs import get_logger
-
-_MAX_ID: Final = 128
 
 _log = get_logger("flask")
 
@@ -63,6 +59,4 @@ def _answer_failure(error: Exception) -> Response:
 
 
 def _request_id() -> str:
-    given = request.headers.get("x-request-id", "")
-    good = given.isascii() and given.isprintable() and 0 < len(given) <= _MAX_ID
-    return given if good else new_request_id()
+    return kept_request_id(request.headers.get("x-request-id", ""))

@@ -1,6 +1,6 @@
 """Requests and replies as the front reads and writes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -45,3 +45,23 @@ class Reply:
         lines += [b"%b: %b\r\n" % header for header in self.headers]
         lines.append(b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
         return b"".join(lines)
+
+
+@dataclass(slots=True)
+class StreamReply:
+    """An answer without a known end: each of its parts goes out as it comes.
+
+    Its end is the end of the connection. ``parts`` is closed when the client has gone, and when
+    the front drains.
+    """
+
+    status: int
+    parts: AsyncGenerator[bytes, None]
+    content_type: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    def head(self) -> bytes:
+        """Give the status line and headers."""
+        lines = [_STATUS_LINES[self.status], b"Content-Type: %b\r\n" % self.content_type]
+        lines += [b"%b: %b\r\n" % header for header in self.headers]
+        return b"".join([*lines, b"Connection: close\r\n\r\n"])

@@ -10,9 +10,9 @@ from control.errors import ControlError
 from control.http.budget import BodyBudget
 from control.http.connection import HttpConnection
 from control.http.limits import HttpLimits
-from control.http.messages import Reply, Request
+from control.http.messages import Reply, Request, StreamReply
 
-Handler = Callable[[Request], Awaitable[Reply]]
+Handler = Callable[[Request], Awaitable[Reply | StreamReply]]
 
 _SWEEP_INTERVAL_S = 0.1
 _CROWD_MEMORY_SWEEPS = 20
@@ -56,13 +56,16 @@ class HttpServer:
         self._sweeper = loop.create_task(self._sweep_forever())
 
     async def drain(self, timeout_s: float) -> None:
-        """Stop accepting, let requests under way finish, then close what is left."""
+        """Stop accepting, let requests under way finish, then close what is left.
+
+        Streams are cut off at once.
+        """
         self.draining = True
         for server in self._servers:
             server.close()
         deadline_s = time.monotonic() + timeout_s
         while self._connections and time.monotonic() < deadline_s:
-            for connection in [one for one in self._connections if one.idle]:
+            for connection in [one for one in self._connections if one.idle or one.streaming]:
                 connection.close()
             await asyncio.sleep(0.02)
         for connection in list(self._connections):

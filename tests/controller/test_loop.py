@@ -32,6 +32,10 @@ class FakeReader(TritonReader):
         self.reads = 0
         self.renewals = 0
 
+    @property
+    def index(self) -> dict[str, dict[int, str]]:
+        return {}
+
     def renew(self) -> None:
         self.renewals += 1
 

@@ -30,9 +30,13 @@ from control.link.events import (
 from control.link.messages import VersionMessage
 from control.observability.logs import configure_logs
 from control.state.store import StateStore
+from tests.support.rollouts import COUNTS, Rollouts, canary, settled
 from tests.support.stack import ROOT
 
 _STOP_TIMEOUT_S = 20.0
+
+#: Models whose version 2 is a canary, beside ``m``; nothing is under way of the model ``old``.
+CANARIES = ("paused", "weighted", "promoted", "rolled")
 
 #: What the only gateway of this Seawall says of the only version.
 REPORT = GuardReport(
@@ -86,7 +90,11 @@ async def _serve(directory: Path) -> None:
     state = ControllerState(triton_up=True, versions=(version,))
     guards = GuardWatch(clock=lambda: 0.0)  # what it has heard stays true
     guards.hear(REPORT)
-    parts = AdminParts(state, store, access, gate, guards=guards)
+    rollouts = Rollouts(store, directory / "model_repository")
+    for record in (canary("m"), *map(canary, CANARIES), settled("old")):
+        rollouts.keep(record)
+    rollouts.hear("r-m", COUNTS)
+    parts = AdminParts(state, store, access, gate, guards=guards, rollouts=rollouts.desk)
     lane = WsgiLane(create_admin_app(parts), threads=4)
     server = HttpServer(lane.handle, HttpLimits(max_body_bytes=1024 * 1024))
     with socket.create_server(("127.0.0.1", 0)) as listening:

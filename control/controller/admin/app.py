@@ -14,21 +14,26 @@ from control.controller.admin.api import PREFIX
 from control.controller.admin.audit_api import audit_api
 from control.controller.admin.breaker_api import breaker_api
 from control.controller.admin.cache_api import cache_api
+from control.controller.admin.events_api import events_api
 from control.controller.admin.faults import Fault, refuse_input
 from control.controller.admin.gate import AdminGate
 from control.controller.admin.limits_api import limits_api
 from control.controller.admin.models_api import models_api
 from control.controller.admin.proposals_api import proposals_api
 from control.controller.admin.requests import AdminRequest
+from control.controller.admin.rollouts_api import rollouts_api
+from control.controller.admin.routes_api import routes_api
 from control.controller.admin.status_api import status_api
 from control.controller.admin.tenants_api import tenants_api
 from control.controller.admin.tokens_api import tokens_api
 from control.controller.contract_proposals import ContractProposals
 from control.controller.directive_source import DirectiveSource
+from control.controller.event_stream import EventStream
 from control.controller.guards import GuardWatch
 from control.controller.learning import LearnedTraffic
 from control.controller.loop import ControllerState
 from control.controller.order_desk import OrderDesk
+from control.controller.rollouts.desk import RolloutDesk
 from control.http.flask_replies import answer_faults
 from control.identity.jwks_file import JwksFile
 from control.identity.jwt_tokens import JwtRules
@@ -43,7 +48,7 @@ _BEARER = {
 
 @dataclass(frozen=True, slots=True)
 class AdminParts:
-    """What the admin API shows and changes."""
+    """What the admin API shows and changes; ``rollouts`` None is an external Triton."""
 
     state: ControllerState
     store: StateStore
@@ -52,6 +57,8 @@ class AdminParts:
     learned: LearnedTraffic = field(default_factory=LearnedTraffic)
     repository: Path = Path("model_repository")
     guards: GuardWatch = field(default_factory=GuardWatch)
+    rollouts: RolloutDesk | None = None
+    events: EventStream = field(default_factory=EventStream)
 
 
 def create_admin_app(parts: AdminParts) -> OpenAPI:
@@ -83,6 +90,9 @@ def create_admin_app(parts: AdminParts) -> OpenAPI:
     app.register_api(limits_api(desk, parts.guards))
     app.register_api(breaker_api(desk, parts.guards))
     app.register_api(cache_api(desk, parts.guards))
+    app.register_api(rollouts_api(parts.rollouts))
+    app.register_api(routes_api(parts.rollouts))
+    app.register_api(events_api(parts.events))
     app.register_api(audit_api(parts.store.audit))
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: app.api_doc)
     return app

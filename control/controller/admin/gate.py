@@ -1,6 +1,7 @@
 """Who may use the admin API: every request needs a token, changes one with the scope admin."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from flask import g, request
@@ -26,18 +27,22 @@ class AdminGate:
         self._identifier.learn(access)
 
     def check(self) -> None:
-        """Let the request pass, or raise Unauthenticated or Forbidden."""
+        """Let Flask's request pass, or raise Unauthenticated or Forbidden."""
         given = request.headers.get("authorization")
         headers = {} if given is None else {b"authorization": given.encode("latin-1", "replace")}
+        g.caller = self.admit(request.method, headers)
+
+    def admit(self, method: str, headers: Mapping[bytes, bytes]) -> Identity:
+        """Give the identity of whoever may do this; raises Unauthenticated or Forbidden."""
         identity = self._identifier.identify(headers, time.time())
-        if request.method in _READING:
+        if method in _READING:
             if not may_read(identity):
                 message = "this token may not read here: it lacks the scopes read and admin"
                 raise Forbidden(message)
         elif not may_administer(identity):
             message = "this token may not change anything here: it lacks the scope admin"
             raise Forbidden(message)
-        g.caller = identity
+        return identity
 
 
 def caller() -> Identity:

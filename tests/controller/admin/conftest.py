@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from control.controller.admin.app import AdminParts, create_admin_app
 from control.controller.admin.gate import AdminGate
 from control.controller.directive_source import DirectiveSource
+from control.controller.event_stream import EventStream
 from control.controller.guards import GuardWatch
 from control.controller.loop import ControllerState
 from control.core.access import TokenRecord
@@ -21,6 +22,7 @@ from control.state.audit import Act
 from control.state.store import StateStore
 from control.state.tokens import KeptToken
 from tests.support.jwts import Issuer, jwks
+from tests.support.rollouts import Rollouts
 
 ISSUER = Issuer("ES256")
 
@@ -47,8 +49,19 @@ class Admin:
         gate = AdminGate(JwtRules())
         self.source.on_change(gate.learn)
         asyncio.run(self.source.load())
+        self.gate = gate
         self.guards = GuardWatch()
-        parts = AdminParts(state, self.store, self.source, gate, guards=self.guards)
+        self.rollouts = Rollouts(self.store, directory / "model_repository")
+        self.events = EventStream(epoch="e")
+        parts = AdminParts(
+            state,
+            self.store,
+            self.source,
+            gate,
+            guards=self.guards,
+            rollouts=self.rollouts.desk,
+            events=self.events,
+        )
         self.app = create_admin_app(parts)
         self.client: FlaskClient = self.app.test_client()
 

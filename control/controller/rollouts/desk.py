@@ -1,0 +1,124 @@
+"""Takes operators' orders on rollouts, and shows how they stand."""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+from control.controller.rollouts.book import RolloutBook
+from control.controller.rollouts.policies import Policies
+from control.controller.rollouts.reports import CanaryReports
+from control.core.canary_judge import JudgeCounts
+from control.core.canary_policy import CanaryPolicy
+from control.core.rollout import Step
+from control.core.rollout_begin import begin, may_begin
+from control.core.rollout_orders import Ordered, pause, promote_now, resume, roll_back, set_weight
+from control.core.rollout_record import ModelRecord
+from control.core.rollout_route import route_of
+from control.core.routes import Route
+from control.errors import ModelNotFound, StateConflict
+from control.state.audit import Act
+
+#: The driver changes records too: an order that comes just beside one of its steps is given again.
+_TRIES: Final = 5
+
+
+class RolloutDesk:
+    """Any thread may call. Raises ModelNotFound, StateConflict, StateUnavailable."""
+
+    def __init__(
+        self,
+        book: RolloutBook,
+        reports: CanaryReports,
+        policies: Policies,
+        take_effect: Callable[[], None],
+    ) -> None:
+        """Change the records of ``book``; ``take_effect`` returns when gateways follow them."""
+        self._book = book
+        self._reports = reports
+        self._policies = policies
+        self._take_effect = take_effect
+
+    def models(self) -> list[str]:
+        """Name all models that have a record."""
+        return sorted(self._book.records())
+
+    def show(self, model: str) -> ModelRecord:
+        """Give a model's record."""
+        record = self._book.record(model)
+        if record is None:
+            message = f"there is no model '{model}'"
+            raise ModelNotFound(message)
+        return record
+
+    def counts(self, model: str) -> JudgeCounts:
+        """Give what all gateways have counted in the rollout that is under way."""
+        rollout = self.show(model).rollout
+        return JudgeCounts() if rollout is None else self._reports.counts(rollout.rollout)
+
+    def policy(self, model: str) -> CanaryPolicy:
+        """Give the policy of the version under way, or else of the one that is served."""
+        record = self.show(model)
+        version = record.rollout.version if record.rollout is not None else record.stable
+        return self._policies.of(model, version)
+
+    def route(self, model: str) -> Route:
+        """Say where the model's requests go."""
+        return route_of(self.show(model), self.policy(model))
+
+    def start(self, act: Act, model: str, version: int) -> ModelRecord:
+        """Roll a version out that waits, or has ended before."""
+
+        def order(record: ModelRecord, now_s: float) -> Ordered:
+            refusal = may_begin(record, version)
+            if refusal:
+                return refusal
+            isolation = self._policies.of(model, version).isolation
+            return begin(record, version, isolation, new_rollout(), now_s)
+
+        return self._give(act, model, order)
+
+    def pause(self, act: Act, model: str) -> ModelRecord:
+        """Let the rollout stand where it is."""
+        return self._give(act, model, lambda record, _: pause(record, act.reason))
+
+    def resume(self, act: Act, model: str) -> ModelRecord:
+        """Let it go on by its steps."""
+        return self._give(act, model, lambda record, now_s: resume(record, act.reason, now_s))
+
+    def promote(self, act: Act, model: str) -> ModelRecord:
+        """Give the version all requests now."""
+        return self._give(act, model, lambda record, now_s: promote_now(record, act.reason, now_s))
+
+    def rollback(self, act: Act, model: str) -> ModelRecord:
+        """Take the version out now."""
+        return self._give(act, model, lambda record, now_s: roll_back(record, act.reason, now_s))
+
+    def set_weight(self, act: Act, model: str, weight: float) -> ModelRecord:
+        """Give the canary this percent of the requests."""
+        return self._give(act, model, lambda record, _: set_weight(record, weight, act.reason))
+
+    def _give(
+        self, act: Act, model: str, order: Callable[[ModelRecord, float], Ordered]
+    ) -> ModelRecord:
+        for left in reversed(range(_TRIES)):
+            record = self.show(model)
+            step = order(record, time.time())
+            if not isinstance(step, Step):
+                message = f"model '{model}': {step}"
+                raise StateConflict(message)
+            try:
+                after = self._book.commit(record, step, act)
+            except StateConflict:
+                if not left:
+                    raise
+                continue
+            self._take_effect()
+            return after
+        message = f"model '{model}' is changed by others all the time: try again"
+        raise StateConflict(message)
+
+
+def new_rollout() -> str:
+    """Draw the name of an attempt."""
+    return secrets.token_hex(8)

@@ -1,0 +1,97 @@
+"""Gathers what is known of a model: its folders, its loaded versions, its canary's outcomes."""
+
+import asyncio
+from collections.abc import Iterable
+
+import msgspec
+
+from control.controller.loop import ControllerState
+from control.controller.rollouts.policies import Policies
+from control.controller.rollouts.reports import CanaryReports
+from control.controller.rollouts.works import Works
+from control.core.canary_policy import CanaryPolicy
+from control.core.contract import derive_contract
+from control.core.rollout_facts import Facts, SourceFolder, Work
+from control.core.rollout_record import ModelRecord
+from control.repository.watch import RepositoryWatch
+
+
+class Evidence:
+    """Belongs to the event loop."""
+
+    def __init__(
+        self,
+        state: ControllerState,
+        watch: RepositoryWatch,
+        reports: CanaryReports,
+        policies: Policies,
+        works: Works,
+    ) -> None:
+        """Look at all of these."""
+        self._state = state
+        self._watch = watch
+        self._reports = reports
+        self._policies = policies
+        self._works = works
+
+    def models(self) -> Iterable[str]:
+        """Name the models that have a folder with a version in the source repository."""
+        return {model for model, _ in self._watch.drops() or {}}
+
+    def policy(self, model: str, version: int) -> CanaryPolicy:
+        """Give a version's policy."""
+        return self._policies.of(model, version)
+
+    def stopped(self, rollout: str) -> str:
+        """Give why a rollout has to end: by a gateway, its server, a webhook; or empty."""
+        asked = self._works.done(rollout, 0).get(Work.ASK_ROLLBACK)
+        wanted_out = asked.detail if asked is not None and asked.is_good else ""
+        return self._reports.stopped(rollout) or self._works.stopped(rollout) or wanted_out
+
+    def forget_others(self, rollouts: set[str]) -> None:
+        """Forget attempts that are over."""
+        self._reports.forget_others(rollouts)
+
+    async def gather(self, record: ModelRecord) -> Facts:
+        """Give what is known now."""
+        rollout = record.rollout
+        model = record.model
+        folders = self._folders(model)
+        here, apart = self._ready(model)
+        version = record.stable if rollout is None else rollout.version
+        policy = await asyncio.to_thread(self._policies.of, model, version)
+        if rollout is None:
+            return Facts(folders, here, apart, policy=policy)
+        return Facts(
+            folders=folders,
+            ready=here,
+            ready_apart=apart,
+            done=self._works.done(rollout.rollout, rollout.step),
+            counts=self._reports.counts(rollout.rollout),
+            stopped=self.stopped(rollout.rollout),
+            is_stateful=self._is_stateful(record),
+            has_slot=not self._works.is_running(Work.VERIFY),
+            policy=policy,
+        )
+
+    def _folders(self, model: str) -> dict[int, SourceFolder] | None:
+        drops = self._watch.drops()
+        if drops is None:
+            return None
+        return {
+            one.version: SourceFolder(one.state, one.digest, one.reason)
+            for one in drops.values()
+            if one.model == model
+        }
+
+    def _ready(self, model: str) -> tuple[frozenset[int], frozenset[int]]:
+        ready = [one for one in self._state.versions if one.model == model and one.ready]
+        here = frozenset(one.version for one in ready if not one.upstream)
+        return here, frozenset(one.version for one in ready if one.upstream)
+
+    def _is_stateful(self, record: ModelRecord) -> bool:
+        for one in self._state.versions:
+            if one.model == record.model and one.version == record.stable:
+                config = msgspec.json.decode(one.config_json, type=dict[str, object])
+                return derive_contract(config).stateful
+        return False

@@ -1,0 +1,43 @@
+"""Which of several controllers on one database drives rollouts forward."""
+
+import asyncio
+from typing import Final
+
+from control.errors import StateUnavailable
+from control.observability.logs import get_logger
+from control.state.leases import Lease, LeaseStore
+
+NAME: Final = "rollouts"
+_TTL_S: Final = 6.0
+_RENEW_S: Final = 1.5
+
+_log = get_logger("rollouts")
+
+
+class Lead:
+    """Holds a lease for as long as it can; belongs to the event loop.
+
+    A holder that is called the same after a restart goes on at once: no two of one name run.
+    """
+
+    def __init__(self, leases: LeaseStore, holder: str) -> None:
+        """Ask ``leases`` in the name of ``holder``."""
+        self._leases = leases
+        self._holder = holder
+        self.lease: Lease | None = None
+
+    async def run(self) -> None:
+        """Renew for ever; without the database nobody leads."""
+        while True:
+            await self.renew()
+            await asyncio.sleep(_RENEW_S)
+
+    async def renew(self) -> None:
+        """Take the lease, or hold on to it, if nobody else has it."""
+        before = self.lease
+        try:
+            self.lease = await asyncio.to_thread(self._leases.acquire, NAME, self._holder, _TTL_S)
+        except StateUnavailable:
+            self.lease = None  # it is logged
+        if (before is None) != (self.lease is None):
+            _log.info("leading" if self.lease is not None else "following", holder=self._holder)

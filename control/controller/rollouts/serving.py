@@ -1,0 +1,169 @@
+"""Makes the main tritonserver serve what the records say: copies put in place, versions loaded.
+
+It compares and mends, again and again, so it does not matter who died in between. A version is
+unloaded only when no gateway sends anything to it any more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from control.controller.rollouts.book import RolloutBook
+from control.controller.rollouts.places import Places
+from control.controller.rollouts.policies import Policies
+from control.controller.rollouts.works import WorkKey, Works
+from control.core.rollout_facts import Result, Work
+from control.core.rollout_phases import ENDED
+from control.core.rollout_record import ModelRecord
+from control.core.rollout_route import live_versions, versions_in_main
+from control.observability.logs import get_logger
+from control.repository.refusals import SourceChanged, SourceRefused
+from control.triton.management import LoadFailed, TritonAway
+
+_INTERVAL_S: Final = 0.2
+#: What has failed, and what says nothing of a version, is tried again after this time.
+_AGAIN_S: Final = 5.0
+_READY: Final = "READY"
+_CHANGING: Final = frozenset({"LOADING"})
+
+_log = get_logger("rollouts")
+
+
+class Loader(Protocol):
+    """Brings versions up in the main tritonserver."""
+
+    async def load(self, model: str, versions: frozenset[int], timeout_s: float) -> None:
+        """Have exactly these versions loaded, none unloading the model.
+
+        Raises LoadFailed or TritonAway.
+        """
+        ...
+
+
+class Index(Protocol):
+    """What the main tritonserver says of its versions."""
+
+    def states(self, model: str) -> Mapping[int, str] | None:
+        """Give the state of each version; None while tritonserver is away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MainServer:
+    """The main tritonserver; ``quiet`` returns when nobody calls these versions of a model."""
+
+    index: Index
+    loader: Loader
+    quiet: Callable[[str, frozenset[int]], Awaitable[None]]
+
+
+class Serving:
+    """Belongs to the event loop."""
+
+    def __init__(
+        self, book: RolloutBook, main: MainServer, places: Places, policies: Policies, works: Works
+    ) -> None:
+        """Have ``main`` serve what ``book`` says, from ``places``; tell ``works`` what failed."""
+        self._book = book
+        self._main = main
+        self._places = places
+        self._policies = policies
+        self._works = works
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._pinned: dict[str, frozenset[int]] = {}
+        self._forgotten: dict[str, frozenset[int]] = {}
+
+    async def run(self) -> None:
+        """Compare and mend for ever."""
+        while True:
+            self.tick()
+            await asyncio.sleep(_INTERVAL_S)
+
+    def tick(self) -> None:
+        """Begin to mend every model that is not as its record says."""
+        for record in self._book.records().values():
+            if record.model in self._busy:
+                continue
+            states = self._main.index.states(record.model)
+            if states is None:
+                continue  # its own config brings it up; then there is something to compare
+            mend = self._mend(record, states)
+            if mend is not None:
+                self._busy[record.model] = asyncio.create_task(self._do(record.model, mend))
+
+    def _mend(
+        self, record: ModelRecord, states: Mapping[int, str]
+    ) -> Coroutine[Any, Any, None] | None:
+        wanted = versions_in_main(record)
+        loaded = frozenset(number for number, state in states.items() if state == _READY)
+        missing = {number for number in wanted - loaded if states.get(number) not in _CHANGING}
+        if missing:
+            return self._bring_up(record, wanted, loaded)
+        if self._pinned.get(record.model) != live_versions(record):
+            return self._pin(record)
+        if loaded - wanted:
+            return self._take_down(record, wanted, loaded)
+        left = _ended(record) - loaded - self._forgotten.get(record.model, frozenset())
+        return self._forget(record.model, left) if left else None
+
+    async def _do(self, model: str, mend: Coroutine[Any, Any, None]) -> None:
+        try:
+            await mend
+        except (TritonAway, OSError, SourceChanged) as error:
+            _log.warning("serving_waits", model=model, reason=str(error))
+            await asyncio.sleep(_AGAIN_S)
+        finally:
+            del self._busy[model]
+
+    async def _bring_up(
+        self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
+    ) -> None:
+        model, rollout = record.model, record.rollout
+        tried = rollout.version if rollout is not None else None
+        policy = await asyncio.to_thread(self._policies.of, model, tried)
+        try:
+            for version in sorted(wanted - loaded):
+                digest = record.versions[version].digest
+                await asyncio.to_thread(self._places.put_in, model, version, digest)
+            self._forgotten.pop(model, None)
+            await self._main.loader.load(model, wanted | loaded, policy.verification.load_timeout_s)
+        except (LoadFailed, SourceRefused) as error:
+            _log.error("load_failed", model=model, versions=sorted(wanted), reason=str(error))
+            if rollout is not None and tried in wanted - loaded:
+                key = WorkKey(rollout.rollout, Work.LOAD)
+                self._works.note(key, Result(is_good=False, detail=str(error)))
+            else:
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _pin(self, record: ModelRecord) -> None:
+        """Have a restarted tritonserver come up with what is live."""
+        live = live_versions(record)
+        served = self._places.served
+        if record.model in await asyncio.to_thread(served.models):
+            await asyncio.to_thread(served.write_config, record.model, live)
+        self._pinned[record.model] = live
+
+    async def _forget(self, model: str, versions: frozenset[int]) -> None:
+        """Remove the copies of versions that have ended and are not loaded."""
+        for version in versions:
+            await asyncio.to_thread(self._places.forget, model, version)
+        self._forgotten[model] = self._forgotten.get(model, frozenset()) | versions
+
+    async def _take_down(
+        self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
+    ) -> None:
+        model, surplus = record.model, loaded - wanted
+        await self._main.quiet(model, surplus)
+        now = self._book.record(model)
+        if now is None or versions_in_main(now) != wanted:
+            return  # somebody wants them back
+        try:
+            await self._main.loader.load(model, wanted, _AGAIN_S)
+        except LoadFailed as error:
+            _log.error("unload_failed", model=model, versions=sorted(surplus), reason=str(error))
+            await asyncio.sleep(_AGAIN_S)
+
+
+def _ended(record: ModelRecord) -> frozenset[int]:
+    return frozenset(n for n, one in record.versions.items() if one.phase in ENDED)

@@ -1,0 +1,125 @@
+"""Has a version verified by a process of its own, which may hang or die without harm."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import Final
+
+from control.controller.loop import ControllerState
+from control.controller.rollouts.places import Places
+from control.controller.rollouts.policies import Policies
+from control.controller.rollouts.works import NotDone
+from control.core.canary_policy import CanaryPolicy
+from control.core.rollout_facts import Result
+from control.core.rollout_record import ModelRecord, Rollout
+from control.observability.logs import get_logger
+from control.verification.job import Job, Report, read_report, write_job
+
+#: Beyond the time for its load, which the policy gives.
+_TIMEOUT_S: Final = 300.0
+#: How long a verification that is not wanted any more may take to end its tritonserver.
+_PATIENCE_S: Final = 15.0
+#: A verification that cannot say anything is made again so often.
+_MOST_UNDECIDED: Final = 3
+
+_log = get_logger("rollouts")
+
+
+class Verifier:
+    """One verification at a time; belongs to the event loop."""
+
+    def __init__(self, state: ControllerState, places: Places, policies: Policies) -> None:
+        """Verify what lies in ``places`` by the policy of each version."""
+        self._state = state
+        self._places = places
+        self._policies = policies
+        self._undecided: dict[str, int] = {}
+
+    async def verify(self, model: ModelRecord, rollout: Rollout) -> Result:
+        """Give the verdict; raises NotDone where there is none, for the first few times."""
+        policy = await asyncio.to_thread(self._policies.of, model.model, rollout.version)
+        report = await self._report(self._job(model, rollout, policy))
+        _log.info(
+            "version_verified",
+            model=model.model,
+            version=rollout.version,
+            verdict=report.verdict,
+            reason=report.reason,
+            checks={one.name: one.result for one in report.checks},
+            took_s=report.measurements.took_s,
+        )
+        if report.verdict == "undecided":
+            self._give_up_at_last(rollout, report.reason)
+            return Result(is_good=False, detail=f"it cannot be verified: {report.reason}")
+        return Result(report.verdict == "good", report.reason or _summary(report))
+
+    def _give_up_at_last(self, rollout: Rollout, reason: str) -> None:
+        count = self._undecided.get(rollout.rollout, 0) + 1
+        self._undecided = {rollout.rollout: count}
+        if count < _MOST_UNDECIDED:
+            raise NotDone(reason)
+
+    def _job(self, model: ModelRecord, rollout: Rollout, policy: CanaryPolicy) -> Job:
+        name, version, live = model.model, rollout.version, model.stable
+        place = self._places.paths.run
+        live_folder = "" if live is None else str(self._places.served_version(name, live))
+        return Job(
+            model=name,
+            version=version,
+            staged=str(self._places.staged_version(name, version)),
+            model_files=str(self._places.staged_model(name, version)),
+            source=str(self._places.source_model(name)),
+            scratch=str(place / "v"),  # short: it holds Unix sockets
+            report=str(place / "verification.report"),
+            live=live,
+            live_folder=live_folder,
+            live_config_json=self._live_config(name, live),
+            policy=policy.verification,
+            comparisons=dict(policy.comparisons),
+            timeout_s=policy.verification.load_timeout_s + _TIMEOUT_S,
+        )
+
+    def _live_config(self, model: str, live: int | None) -> str:
+        for one in self._state.versions:
+            if (one.model, one.version, one.upstream) == (model, live, ""):
+                return one.config_json.decode()
+        return ""
+
+    async def _report(self, job: Job) -> Report:
+        file, report = self._places.paths.run / "verification.job", Path(job.report)
+        await asyncio.to_thread(report.unlink, missing_ok=True)
+        await asyncio.to_thread(write_job, job, file)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "control.verification.process", "--job", str(file),
+            stdin=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            code = await process.wait()
+        finally:
+            await asyncio.shield(_end(process))
+        try:
+            return await asyncio.to_thread(read_report, report)
+        except (OSError, ValueError) as error:
+            message = f"the verification ended with status {code} and without a report"
+            raise NotDone(message) from error
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _PATIENCE_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _summary(report: Report) -> str:
+    passed = [one.name for one in report.checks if one.result == "passed"]
+    skipped = [one.name for one in report.checks if one.result == "skipped"]
+    left_out = f"; not applicable: {', '.join(skipped)}" if skipped else ""
+    return f"it has passed verification: {', '.join(passed)}{left_out}"

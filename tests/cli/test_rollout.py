@@ -1,0 +1,255 @@
+"""``seawall rollout``, against a real admin API."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from control.cli.rollout_view import in_words, view_of
+from control.cli.terminal import out
+from tests.support.stack import ROOT
+
+_TIMEOUT_S = 30.0
+
+
+def told(result):
+    """What a changing command says: to people, and nothing to scripts."""
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    return result.stderr.strip()
+
+
+def document(run, model: str):
+    """What a model's rollout is to scripts."""
+    result = run("rollout", "status", model, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def rows(result):
+    """The cells of each row of the table."""
+    assert result.exit_code == 0, result.output
+    found = [line.split("│")[1:-1] for line in result.stdout.splitlines() if "│" in line]
+    return [[cell.strip() for cell in cells] for cells in found]
+
+
+def reason_of(run, model: str):
+    """The reason of the last act on a model, as the trail has it."""
+    return json.loads(run("audit", "--target", f"models/{model}", "--json").stdout)["entries"][0][
+        "reason"
+    ]
+
+
+def test_status_shows_versions_and_the_rollout(run):
+    """Each version with phase, weight and why; step, weight, both tracks' counts, and verdict."""
+    result = run("rollout", "status", "m")
+    assert rows(result) == [
+        ["m", "1", "live", "95 %", "2023-11-14 22:13:20Z", "it was there at the first start", ""],
+        ["m", "2", "canary", "5 %", "2023-11-14 22:13:20Z", "it answers 5 % of the requests", ""],
+        ["m", "3", "rejected", "", "2023-11-14 22:13:20Z", "it does not load: no model.py", "gone"],
+    ]
+    text = " ".join(result.stdout.split())
+    assert "m version 2 is canary step 1 of 3 (5, 20, 50 %) weight" in text
+    assert "canary 21 calls, 1 failed, 0 crashed, 2 of 12 slower than stable" in text
+    assert "stable 400 calls, 3 failed" in text
+    assert "verdict none yet" in text
+
+
+def test_status_without_a_model_shows_all(run):
+    """Also models of which nothing is under way."""
+    models = {row[0] for row in rows(run("rollout", "status"))}
+    assert {"m", "old"} <= models
+    listed = json.loads(run("rollout", "status", "--json").stdout)["models"]
+    assert {one["model"] for one in listed} == models
+
+
+def test_json_is_the_whole_document(run):
+    """Scripts get what the API says."""
+    assert set(document(run, "old")) == {
+        "model", "revision", "stable", "previous", "versions", "rollout",
+    }  # fmt: skip
+
+
+def test_a_rollout_is_paused_and_resumed(run):
+    """The command says how it stands then; the reason is in the trail."""
+    result = run("rollout", "pause", "paused", "--reason", "lunch")
+    assert told(result) == "model 'paused' version 2: canary at 5 %, paused"
+    assert reason_of(run, "paused") == "lunch"
+    assert "version 2 is canary, paused" in run("rollout", "status", "paused").stdout
+    again = run("rollout", "pause", "paused")
+    assert again.exit_code == 2
+    assert "is paused already" in again.stderr
+    result = run("rollout", "resume", "paused")
+    assert told(result) == "model 'paused' version 2: canary at 5 %"
+
+
+def test_a_weight_is_set(run):
+    """With a fraction where one likes."""
+    result = run("rollout", "weight", "weighted", "12.5", "--reason", "more")
+    assert told(result) == "model 'weighted' version 2: canary at 12.5 %, its weight set by hand"
+    assert document(run, "weighted")["rollout"]["weight"] == 12.5
+    assert reason_of(run, "weighted") == "more"
+
+
+@pytest.mark.parametrize("percent", ["101", "nan", "inf", "x", "-1"])
+def test_a_weight_is_a_percentage(run, percent):
+    """Anything else is refused before it is sent."""
+    result = run("rollout", "weight", "weighted", "--", percent)
+    assert result.exit_code == 2
+
+
+def test_a_version_is_promoted(run):
+    """Whatever steps are left."""
+    result = run("rollout", "promote", "promoted", "--reason", "good")
+    assert told(result).startswith("model 'promoted' version 2: promoting at ")
+    assert reason_of(run, "promoted") == "good"
+
+
+def test_a_version_is_rolled_back_and_started_anew(run):
+    """Nothing is under way after the one, and something is after the other."""
+    result = run("rollout", "rollback", "rolled", "--reason", "bad")
+    assert told(result) == "model 'rolled': version 1 is stable"
+    again = run("rollout", "rollback", "rolled")
+    assert again.exit_code == 2
+    assert "no version is being rolled out" in again.stderr
+    result = run("rollout", "start", "rolled", "2", "--reason", "mended")
+    assert told(result) == "model 'rolled' version 2: detected at 0 %"
+    assert "none yet of 3 (5, 20, 50 %)" in run("rollout", "status", "rolled").stdout
+    assert reason_of(run, "rolled") == "mended"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["pause"], ["resume"], ["promote"], ["rollback"], ["start", 2], ["weight", 5]],
+)
+def test_an_unknown_model_is_told(run, command):
+    """By its name."""
+    verb, *rest = command
+    result = run("rollout", verb, "no", *map(str, rest))
+    assert result.exit_code == 2
+    assert result.stderr.strip() == "seawall: there is no model 'no'"
+
+
+def test_watching_is_not_for_scripts(run):
+    """One of both is given."""
+    result = run("rollout", "status", "--watch", "--json")
+    assert result.exit_code == 2
+    assert "give one of them" in result.stderr
+
+
+def test_a_model_without_a_stable_version_is_told_as_that():
+    """Its first version was rejected, say."""
+    one = {"model": "m", "rollout": None, "stable": None, "versions": []}
+    assert in_words(one) == "model 'm': no version is stable"
+
+
+def test_what_models_say_does_not_steer_the_terminal():
+    """A reason may be what a model's code has raised."""
+    version = {
+        "version": 1, "phase": "rejected", "since": "", "fault": "",
+        "reason": "\x1b[2J\x07[red]bad",
+    }  # fmt: skip
+    one = {"model": "m", "rollout": None, "stable": None, "versions": [version]}
+    with out.capture() as captured:
+        out.print(view_of([one]))
+    assert "\x1b[2J" not in captured.get()
+    assert "\x07" not in captured.get()
+    assert "[red]bad" in captured.get()
+
+
+class Terminal:
+    """A command that runs in a terminal of its own."""
+
+    def __init__(self, directory, *arguments: str) -> None:
+        self._screen, inside = pty.openpty()
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "200"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "control", *arguments],
+            cwd=directory, env=environ, stdin=inside, stdout=inside, stderr=inside,
+        )  # fmt: skip
+        os.close(inside)
+        self.seen = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read what comes until a text is there, after what has been waited for before."""
+        deadline_s = time.monotonic() + _TIMEOUT_S
+        while text not in self.seen:
+            ready, _, _ = select.select([self._screen], [], [], 0.1)
+            if ready:
+                self.seen += os.read(self._screen, 65536).decode("utf-8", "replace")
+            assert time.monotonic() < deadline_s, f"{text!r} does not come:\n{self.seen[-3000:]}"
+        self.seen = self.seen.split(text, 1)[1]
+
+    def end(self) -> int:
+        """Press Ctrl-C; give the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(_TIMEOUT_S)
+        finally:
+            self.process.kill()
+            os.close(self._screen)
+
+
+class Changing:
+    """Answers with the document that it is given, or not at all."""
+
+    def __init__(self) -> None:
+        self.document: object = {}
+        self.status = 200
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps(owner.document).encode()
+                self.send_response(owner.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def changing() -> Iterator[Changing]:
+    """An admin API whose answer changes."""
+    made = Changing()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+def test_watching_goes_on_until_one_ends_it(run, changing, tmp_path):
+    """It shows what is new, outlives a controller that is away, and ends with Ctrl-C and 0."""
+    first = document(run, "m")
+    changing.document = first
+    address = f"127.0.0.1:{changing.server.server_port}"
+    (tmp_path / "seawall.toml").write_text(f'[admin]\nhttp = "{address}"\n')
+    terminal = Terminal(tmp_path, "rollout", "status", "m", "--watch")
+    try:
+        terminal.wait_for("21 calls")
+        counts = {**first["rollout"]["counts"], "calls": 777}
+        changing.document = {**first, "rollout": {**first["rollout"], "counts": counts}}
+        terminal.wait_for("777 calls")
+        changing.status = 503
+        terminal.wait_for("status 503")
+        changing.document = {"hello": "there"}
+        changing.status = 200
+        terminal.wait_for("is not Seawall's controller")
+        changing.document = {**first, "rollout": None}
+        terminal.wait_for("it does not load")
+    finally:
+        assert terminal.end() == 0

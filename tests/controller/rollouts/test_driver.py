@@ -1,0 +1,109 @@
+"""The driver against a real database: whatever dies when, the rollout goes on from its record."""
+
+import dataclasses
+
+import pytest
+
+from control.core.rollout_phases import Phase
+from control.core.rollout_record import ModelRecord
+from control.state.store import StateStore
+from tests.controller.rollouts.world import Killed, World
+from tests.support.databases import open_store
+
+GOOD = [
+    "model_adopted", "detected", "rollout_started", "staged", "verifying", "loading", "canary",
+    "canary_weight", "promoting", "pin_moved", "live",
+]  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = open_store(f"sqlite:///{tmp_path / 'seawall.db'}")
+    yield made
+    made.close()
+
+
+async def test_a_good_version_goes_all_the_way(store):
+    """Each step is taken once, and kept with its reason."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller()
+    await world.live(driver, book)
+    assert world.actions() == GOOD
+    assert phases_of(store) == {1: Phase.RETIRED, 2: Phase.LIVE}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("dies_at", range(1, len(GOOD)))
+async def test_a_controller_that_dies_at_any_step_is_followed_by_one_that_goes_on(
+    store, dies_at, after
+):
+    """Before the step is durable it is taken again, afterwards it is not: none lost, none twice."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller(dies_at, after=after)
+    with pytest.raises(Killed):
+        await world.live(driver, book)
+    driver, book = world.controller()
+    await world.live(driver, book)
+    assert world.actions() == GOOD
+    assert phases_of(store) == {1: Phase.RETIRED, 2: Phase.LIVE}
+
+
+@pytest.mark.parametrize("dies_at", range(5, len(GOOD)))
+async def test_a_stop_that_nobody_has_heard_is_heard_by_the_next_controller(store, dies_at):
+    """Gateways say again and again that they have stopped a canary."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller(dies_at, after=True)
+    with pytest.raises(Killed):
+        await world.live(driver, book)
+    if phases_of(store)[2] is Phase.LIVE:
+        return
+    world.stopped = "it failed"
+    driver, book = world.controller()
+    await world.live(driver, book)
+    record = record_of(store)
+    assert record.versions[2].phase in {Phase.ROLLED_BACK, Phase.REJECTED}
+    assert record.versions[2].reason == "it failed"
+    assert (record.stable, record.previous, record.rollout) == (1, None, None)
+    assert world.actions()[-1] in {"rolled_back", "rejected"}
+
+
+async def test_without_the_lease_nothing_goes_forward_but_bad_versions_go_back(store):
+    """Another controller leads; ours has seen the failure."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller(7, after=True)
+    with pytest.raises(Killed):
+        await world.live(driver, book)
+    before = world.actions()
+    driver, book = world.controller()
+    driver._lead.lease = None
+    await world.live(driver, book)
+    assert world.actions() == before
+    world.stopped = "it failed"
+    await world.live(driver, book, turns=2)
+    assert world.actions() == [*before, "rolled_back"]
+
+
+async def test_a_step_of_one_whose_lease_has_gone_is_void(store):
+    """Who was frozen and wakes up late changes nothing."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller()
+    driver._lead.lease = dataclasses.replace(driver._lead.lease, epoch=99)
+    await world.live(driver, book, turns=3)
+    assert world.actions() == ["model_adopted"]
+
+
+def record_of(store: StateStore) -> ModelRecord:
+    """The record as it is kept."""
+    record = store.rollouts.load("m")
+    assert record is not None
+    return record
+
+
+def phases_of(store: StateStore) -> dict[int, Phase]:
+    """The phases as they are kept."""
+    return {number: one.phase for number, one in record_of(store).versions.items()}

@@ -1,0 +1,54 @@
+"""Where the files of a rollout lie, on real files."""
+
+import pytest
+
+from control.repository.refusals import SourceChanged
+from tests.e2e.rollouts.versions import drop
+
+
+def test_a_staged_version_has_its_models_other_files_beside_it(places):
+    """What it was dropped with is what it is tried with, whatever becomes of the repository."""
+    staged = places.stage("twice", 2)
+    (places.source / "twice" / "config.pbtxt").write_text("broken")
+    assert (places.staged_version("twice", 2) / "model.py").is_file()
+    assert "versions: [2]" in places.staged_config("twice", 2)
+    assert staged.digest
+
+
+def test_a_version_is_moved_into_what_is_served_once(places):
+    """Again is no harm; what is loaded at a start does not change by it."""
+    digest = places.stage("twice", 2).digest
+    places.put_in("twice", 2, digest)
+    places.put_in("twice", 2, digest)
+    assert places.served.models() == {"twice": (1, 2)}
+    assert places.served.live_versions("twice") == (1,)
+    assert not places.staged_version("twice", 2).exists()
+
+
+def test_a_version_without_a_copy_is_copied_anew(places):
+    """Another host staged it; the content must be the same."""
+    digest = places.stage("twice", 2).digest
+    places.forget("twice", 2)
+    places.put_in("twice", 2, digest)
+    assert places.served.version_digest("twice", 2) == digest
+
+
+def test_another_content_is_not_put_in_the_place_of_what_was_tried(places):
+    """It says so, and nothing of it stays."""
+    digest = places.stage("twice", 2).digest
+    places.forget("twice", 2)
+    drop(places.source, 2, "nan")
+    with pytest.raises(SourceChanged, match="other files here"):
+        places.put_in("twice", 2, digest)
+    assert places.served.models() == {"twice": (1,)}
+
+
+def test_a_version_apart_has_a_repository_of_its_own(places):
+    """It holds that version alone, with a config that names it."""
+    places.stage("twice", 2)
+    folder = places.paths.staged / "apart" / "x"
+    places.build_apart("twice", 2, folder)
+    places.build_apart("twice", 2, folder)
+    assert sorted(one.name for one in (folder / "twice").iterdir()) == ["2", "config.pbtxt"]
+    assert "versions: [2]" in (folder / "twice" / "config.pbtxt").read_text()
+    assert places.staged_version("twice", 2).is_dir()

@@ -1,0 +1,152 @@
+"""What is served follows the records: compared and mended until it does."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+
+import pytest
+
+from control.controller.rollouts.adoption import adopt_served
+from control.controller.rollouts.book import RolloutBook
+from control.controller.rollouts.policies import Policies
+from control.controller.rollouts.serving import MainServer, Serving
+from control.controller.rollouts.works import Works
+from control.core.canary_policy import Isolation
+from control.core.rollout import Step, end
+from control.core.rollout_begin import begin
+from control.core.rollout_facts import Work
+from control.core.rollout_phases import Phase
+from control.core.rollout_record import ModelRecord
+from control.state.audit import Act
+from control.triton.management import LoadFailed, TritonAway
+from tests.support.polls import eventually
+
+ACT = Act("test", "", 1.0, "because")
+
+
+class Triton:
+    """A tritonserver that loads what it is told, unless it is told to fail."""
+
+    def __init__(self) -> None:
+        self.versions: dict[int, str] | None = {1: "READY"}
+        self.loads: list[frozenset[int]] = []
+        self.fault: Exception | None = None
+        self.quiet_for: list[frozenset[int]] = []
+
+    def states(self, _model: str) -> dict[int, str] | None:
+        return self.versions
+
+    async def load(self, _model: str, versions: Collection[int], _timeout_s: float) -> None:
+        self.loads.append(frozenset(versions))
+        if self.fault is not None:
+            raise self.fault
+        self.versions = dict.fromkeys(versions, "READY")
+
+    async def quiet(self, _model: str, versions: frozenset[int]) -> None:
+        assert set(versions) <= set(self.versions or {})
+        self.quiet_for.append(versions)
+
+
+class Scene:
+    """Serving, with all around it."""
+
+    def __init__(self, store, places) -> None:
+        self.triton = Triton()
+        self.places = places
+        self.book = RolloutBook(store.rollouts)
+        self.works = Works(asyncio.Event())
+        adopt_served(self.book, places, 1.0)
+        main = MainServer(self.triton, self.triton, self.triton.quiet)
+        policies = Policies(places.source)
+        self.serving = Serving(self.book, main, places, policies, self.works)
+
+    @property
+    def record(self) -> ModelRecord:
+        record = self.book.record("twice")
+        assert record is not None
+        return record
+
+    def change(self, record: ModelRecord) -> None:
+        self.book.commit(self.record, Step(record, "changed", "because"), ACT)
+
+    def begin(self) -> None:
+        """Bring version 2 to where it is loaded."""
+        digest = self.places.stage("twice", 2).digest
+        known = replace(self.record.versions[1], version=2, phase=Phase.DETECTED)
+        with_two = replace(self.record, versions={**self.record.versions, 2: known})
+        begun = begin(with_two, 2, Isolation.SAME_SERVER, "attempt", 1.0).record
+        loading = replace(begun.versions[2], phase=Phase.LOADING, digest=digest)
+        self.change(replace(begun, versions={**begun.versions, 2: loading}))
+
+    async def settled(self) -> None:
+        """Tick until there is nothing to do."""
+        for _ in range(5):
+            self.serving.tick()
+            await eventually(lambda: not self.serving._busy, "it is not busy")
+
+
+@pytest.fixture
+async def scene(store, places):
+    return Scene(store, places)
+
+
+async def test_what_is_served_already_is_left_alone(scene):
+    """Nothing is loaded that is loaded."""
+    await scene.settled()
+    assert scene.triton.loads == []
+    assert scene.places.served.live_versions("twice") == (1,)
+
+
+async def test_a_version_under_way_is_loaded_beside_the_live_one(scene):
+    """A restarted tritonserver would come up without it: it has not proved itself."""
+    scene.begin()
+    await scene.settled()
+    assert scene.triton.loads == [frozenset({1, 2})]
+    assert scene.places.served.models() == {"twice": (1, 2)}
+    assert scene.places.served.live_versions("twice") == (1,)
+
+
+async def test_a_load_that_fails_is_told_with_its_reason(scene):
+    """The rollout ends by it; it is not tried again and again."""
+    scene.begin()
+    scene.triton.fault = LoadFailed("RuntimeError: no weights")
+    scene.serving.tick()
+    await eventually(lambda: scene.works.done("attempt", 0), "it is told")
+    result = scene.works.done("attempt", 0)[Work.LOAD]
+    assert (result.is_good, result.detail) == (False, "RuntimeError: no weights")
+
+
+async def test_while_tritonserver_is_away_nothing_is_done(scene):
+    """Its own config brings up what is live."""
+    scene.begin()
+    scene.triton.versions = None
+    await scene.settled()
+    assert scene.triton.loads == []
+
+
+async def test_a_tritonserver_that_goes_away_in_a_load_says_nothing_of_the_version(scene):
+    """It is loaded again when there is one."""
+    scene.begin()
+    scene.triton.fault = TritonAway("gone")
+    scene.serving.tick()
+    await eventually(lambda: scene.triton.loads, "it was tried")
+    assert scene.works.done("attempt", 0) == {}
+
+
+async def test_a_version_that_is_taken_out_is_unloaded_when_nobody_calls_it(scene):
+    """And its copies are removed, once it is not loaded any more."""
+    scene.begin()
+    await scene.settled()
+    scene.change(end(scene.record, "it failed", 2.0).record)
+    await scene.settled()
+    assert scene.triton.quiet_for == [frozenset({2})]
+    assert scene.triton.loads[-1] == frozenset({1})
+    assert scene.places.served.models() == {"twice": (1,)}
+
+
+async def test_a_version_that_is_being_loaded_is_waited_for(scene):
+    """A killed controller has left a load under way: another would only wait behind it."""
+    scene.begin()
+    scene.triton.versions = {1: "READY", 2: "LOADING"}
+    await scene.settled()
+    assert scene.triton.loads == []
