@@ -1,0 +1,78 @@
+"""Versions that are bad only in traffic: rolled back at once, and no client sees an error."""
+
+import pytest
+
+from tests.e2e.rollouts.traffic import SteadyTraffic
+from tests.e2e.rollouts.versions import drop, make_repository
+from tests.e2e.rollouts.watching import phase, rollout, stopped_s, wait_for
+from tests.support.stack import Stack, wait_until
+
+pytestmark = pytest.mark.triton
+
+_APART = """\
+canary:
+  isolation: own_server
+  step_weights: [20, 50]
+  interval_s: 2
+  minimum_samples: 10
+  bake_time_s: 3
+"""
+_LONG = """\
+canary:
+  step_weights: [20]
+  max_weight: 20
+  interval_s: 60
+  minimum_samples: 1000
+  bake_time_s: 3
+"""
+
+#: Kind of the bad version: what version 1 is like, the canary's contract, what the reason says.
+BAD = {
+    "fails": ("good", "", "failed"),
+    "nan": ("good", "", "failed"),
+    "slower": ("slow", _LONG, "longer"),
+    "kills_its_stub": ("good", "", "died"),
+    "hangs": ("good", _LONG, "failed"),
+    "kills_the_server": ("good", _APART, "died"),
+}
+#: From what decided to the last answer of a canary, that may have been on its way.
+_AT_MOST_S = 1.0
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_version_that_is_bad_in_traffic_is_rolled_back_and_costs_no_answer(tmp_path, kind):
+    """Its failures are answered by stable; its traffic ends within a second of the decision."""
+    first, contract, part = BAD[kind]
+    folder = tmp_path / "models"
+    folder.mkdir()
+    repository = make_repository(folder, contract, first)
+    with Stack(repository) as stack, SteadyTraffic(stack.http) as clients:
+        server = stack.triton_pid
+        wait_until(lambda: len(clients.traffic.answers) > 100, "answers of version 1")
+        drop(repository, 2, kind)
+        known = wait_for(stack, 2, "rolled_back", "rejected", "live")
+        assert phase(stack, 2) == "rolled_back", known["reason"]
+        assert part in known["reason"]
+        goal = len(clients.traffic.answers) + 100
+        wait_until(lambda: len(clients.traffic.answers) > goal, "answers after the rollback")
+        assert stack.triton_pid == server
+    assert clients.traffic.failed == []
+    after = [one for one in clients.traffic.answers[goal - 50 :] if one.version]
+    assert {one.version for one in after} == {"1"}
+    late_s = clients.traffic.last_canary_s() - stopped_s(stack)
+    assert late_s <= _AT_MOST_S
+
+
+def test_a_rolled_back_version_stays_out_until_somebody_orders_it(stack, repository):
+    """It does not flap; started again by an order it is tried from the beginning."""
+    with SteadyTraffic(stack.http) as clients:
+        drop(repository, 2, "nan")
+        wait_for(stack, 2, "rolled_back")
+        goal = len(clients.traffic.answers) + 150
+        wait_until(lambda: len(clients.traffic.answers) > goal, "time goes by")
+        assert phase(stack, 2) == "rolled_back"
+        stack.ask_admin("POST", "/models/twice/rollout", {"version": 2, "reason": "once more"})
+        wait_for(stack, 2, "canary")
+        wait_for(stack, 2, "rolled_back")
+    assert clients.traffic.failed == []
+    assert rollout(stack)["stable"] == 1
