@@ -1,6 +1,6 @@
 """The tables of ``docs/canary-judge.md``: which rollouts are simulated, and what came of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,11 +22,13 @@ _BAKING: Final = replace(POLICY, judge=JudgePolicy(max_duration_ratio=None))
 _SHARES: Final = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 _FLAKES: Final = (0.0, 0.005, 0.01, 0.05, 0.1)
 _SLOWNESS: Final = (1.0, 1.25, 1.5, 1.75, 2.0, 3.0)
-_SHAPES: Final = {
+_SHAPES: Final[Mapping[str, worlds.Shape]] = {
     "durations with a heavy tail": worlds.heavy_tailed,
     "both four times slower for seconds, again and again": worlds.bursts,
     "both slower and slower, up to four times": worlds.rising,
     "each stands still for 0.5 s, at its own times": worlds.pauses,
+    "each stands still for 1 s, at its own times": partial(worlds.pauses, lasts_s=1.0),
+    "each stands still for 2 s, at its own times": partial(worlds.pauses, lasts_s=2.0),
     "the canary's first second 20 times slower": worlds.cold,
     "a fifth of all calls fails for seconds, again and again": worlds.incidents,
 }
@@ -57,7 +59,7 @@ def same_cases() -> Iterator[Case]:
         yield _same(f"both fail on {_percent(share)} of the calls", World(share, share))
     for name, shape in _SHAPES.items():
         yield _same(name, World(shape=shape))
-    name = "both over `max_duration_s` (100 ms) on 5 % of the calls"
+    name = "both over an absolute limit of 100 ms on 5 % of the calls"
     yield _same(name, World(shape=worlds.heavy_tailed), _ABSOLUTE)
 
 

@@ -79,10 +79,10 @@ def rising(came_s: Numbers, chance: Chance) -> Calls:
     return _slowed(steady(came_s, chance), 1.0 + 3.0 * np.minimum(came_s / 90.0, 1.0))
 
 
-def pauses(came_s: Numbers, chance: Chance) -> Calls:
-    """Each track stands still for half a second, each at its own times, about every 15 seconds."""
+def pauses(came_s: Numbers, chance: Chance, lasts_s: float = 0.5) -> Calls:
+    """Each track stands still for so long, each at its own times, about every 15 seconds."""
     calls = steady(came_s, chance)
-    waits = [_waits(came_s, chance, 15.0, 0.5) for _ in range(2)]
+    waits = [_waits(came_s, chance, 15.0, lasts_s) for _ in range(2)]
     return _calls(came_s, calls.canary_s + waits[0], calls.stable_s + waits[1])
 
 

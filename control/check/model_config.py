@@ -17,7 +17,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         text = (folder / CONFIG).read_bytes()
     except OSError as error:
         raise _broken(0, f"cannot be read: {error.strerror}") from error
-    config = parse_config(text, folder.name)
+    return config_document(text, folder.name)
+
+
+def config_document(text: bytes, model: str) -> dict[str, Any]:
+    """Give the config of the model of that name in JSON form; raises as ``parse_config``."""
+    config = parse_config(text, model)
     document: dict[str, Any] = json_format.MessageToDict(config, preserving_proto_field_name=True)
     return document
 

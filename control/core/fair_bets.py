@@ -66,8 +66,9 @@ def _larger(share: float) -> list[float]:
     return near + [max(share, fixed) for fixed in _SHARES]
 
 
-def steps_of(share: float) -> float:
-    return log(share / (1.0 - share)) * _PER_LOG
+def steps_of(share: float) -> int:
+    """Round a share; ``against_stable`` takes it like that."""
+    return round(log(share / (1.0 - share)) * _PER_LOG)
 
 
 def _share_at(steps: int) -> float:
@@ -85,4 +86,5 @@ def at_most(bad: float, calls: float) -> float:
 
 
 def bounded(share: float) -> float:
+    """Give the nearest share that has odds: neither never nor always."""
     return min(max(share, _LEAST_SHARE), 1.0 - _LEAST_SHARE)

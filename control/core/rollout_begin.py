@@ -25,7 +25,7 @@ Folders = Mapping[int, SourceFolder]
 
 
 def adopt(
-    model: str, versions: Mapping[int, str], others: Iterable[int], config_digest: str, now_s: float
+    model: str, versions: Mapping[int, str], others: Iterable[int], now_s: float
 ) -> ModelRecord:
     """Make the record of a model that is served already: ``versions`` with their digests.
 
@@ -44,7 +44,6 @@ def adopt(
     return ModelRecord(
         model,
         stable=max(live, default=None),
-        config_digest=config_digest,
         versions={**retired, **live},
     )
 

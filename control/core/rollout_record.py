@@ -56,14 +56,12 @@ class ModelRecord:
     """One model. ``revision`` rises with every change: compare it and set it.
 
     ``stable`` is the version that requests go to, None before there is one; ``previous`` is kept
-    loaded for an instant rollback while a new one bakes. ``config_digest`` is of the config.pbtxt
-    that its live versions run with.
+    loaded for an instant rollback while a new one bakes.
     """
 
     model: str
     revision: int = 0
     stable: int | None = None
     previous: int | None = None
-    config_digest: str = ""
     versions: Mapping[int, VersionRecord] = field(default_factory=dict)
     rollout: Rollout | None = None

@@ -159,7 +159,7 @@ class ShareTest:
 
     def _stable_steps(self) -> int:
         calls, bad = self._recent()
-        return round(steps_of((bad + _BAD_BEFORE) / (calls + _CALLS_BEFORE)))
+        return steps_of((bad + _BAD_BEFORE) / (calls + _CALLS_BEFORE))
 
     def _without_mates(self) -> Factors:
         self._unheard += 1
@@ -208,7 +208,7 @@ def evidence_of_counts(
     if not stable_calls or not calls:
         return _logs(alone, calls, bad) + _logs(against_limit(limit, by_chance), calls, bad)
     share = (stable_bad + _BAD_BEFORE) / (stable_calls + _CALLS_BEFORE)
-    beside = against_stable(limit, round(steps_of(share)), stable_calls / calls)
+    beside = against_stable(limit, steps_of(share), stable_calls / calls)
     mates = [stable_bad * log(factor) for factor in beside.mate_bad]
     logs = _logs(beside, calls, bad)
     return _logs(alone, calls, bad) + tuple(a + b for a, b in zip(logs, mates, strict=True))

@@ -45,7 +45,6 @@ def model_columns(record: ModelRecord) -> dict[str, Any]:
         "revision": record.revision,
         "stable": record.stable,
         "previous": record.previous,
-        "config_digest": record.config_digest,
     }
 
 
@@ -95,7 +94,6 @@ def records_of(
             revision=row["revision"],
             stable=row["stable"],
             previous=row["previous"],
-            config_digest=row["config_digest"],
             versions=by_model.get(row["model"], {}),
             rollout=under_way.get(row["model"]),
         )

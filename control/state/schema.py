@@ -105,7 +105,6 @@ MODELS: Final = Table(
     Column("revision", BigInteger, nullable=False),
     Column("stable", BigInteger),
     Column("previous", BigInteger),
-    Column("config_digest", String(128), nullable=False),
 )
 
 VERSIONS: Final = Table(

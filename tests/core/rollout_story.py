@@ -24,7 +24,7 @@ APART = replace(POLICY, isolation=Isolation.OWN_SERVER)
 class Story:
     """A model with version 1 live, unless ``record`` says otherwise."""
 
-    record: ModelRecord = field(default_factory=lambda: adopt("m", {1: "one"}, (), "config", 0.0))
+    record: ModelRecord = field(default_factory=lambda: adopt("m", {1: "one"}, (), 0.0))
     facts: Facts = field(default_factory=lambda: Facts(folders={1: whole("one")}, policy=POLICY))
     now_s: float = 100.0
     steps: list[Step] = field(default_factory=list)

@@ -10,7 +10,7 @@ from tests.core.rollout_story import POLICY, Story, whole
 
 def test_what_is_served_already_is_adopted():
     """The newest version gets the requests; what the config did not ask for can be started."""
-    record = adopt("m", {1: "one", 2: "two"}, (1, 2, 3), "config", 5.0)
+    record = adopt("m", {1: "one", 2: "two"}, (1, 2, 3), 5.0)
     assert record.stable == 2
     assert {n: one.phase for n, one in record.versions.items()} == {
         1: Phase.LIVE,
@@ -49,7 +49,7 @@ def test_drops_are_rolled_out_one_after_the_other():
 
 def test_a_version_older_than_the_live_one_waits_for_an_order():
     """Whoever puts an old version back may only want to keep it."""
-    story = Story(record=adopt("m", {5: "five"}, (), "config", 0.0))
+    story = Story(record=adopt("m", {5: "five"}, (), 0.0))
     story.knows(folders={5: whole("five")})
     story.drop(4)
     assert story.go() == ["detected"]

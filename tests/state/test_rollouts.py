@@ -37,7 +37,6 @@ FULL = ModelRecord(
     model="m",
     stable=1,
     previous=BIG,
-    config_digest="sha256:c",
     versions={1: ONE, 2: TWO, BIG: VersionRecord(BIG, Phase.RETIRED, "", 0.0, "", "changed")},
     rollout=ROLLOUT,
 )
@@ -205,7 +204,7 @@ def test_the_audit_trail_shows_what_differs(store: StateStore) -> None:
     entries = store.audit.load(10)[::-1]
     version_1 = {"phase": "live", "reason": ONE.reason, "digest": "sha256:1", "fault": ""}
     version_2 = {"phase": "staged", "reason": TWO.reason, "digest": "sha256:2", "fault": ""}
-    head = {"stable": 1, "previous": None, "config_digest": ""}
+    head = {"stable": 1, "previous": None}
     begun = {
         "rollout": "r1", "version": 2, "stable": 1, "isolation": "own_server", "step": 1,
         "step_samples": 40, "weight": 12.5, "is_manual": True, "is_paused": True,

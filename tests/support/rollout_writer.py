@@ -31,7 +31,7 @@ def record_at(revision: int) -> ModelRecord:
         "m",
         revision,
         stable=revision,
-        config_digest=str(revision),
+        previous=revision,
         versions=versions,
         rollout=rollout if revision % _CYCLE else None,
     )

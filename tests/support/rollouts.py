@@ -57,7 +57,7 @@ def canary(model: str = "m", **rollout: object) -> ModelRecord:
         3: VersionRecord(3, Phase.REJECTED, "it does not load: no model.py", NOW_S, fault="gone"),
     }
     now = Rollout(f"r-{model}", 2, 1, Isolation.SAME_SERVER, NOW_S, step_since_s=NOW_S, weight=5.0)
-    return ModelRecord(model, 0, 1, None, "c1", versions, replace(now, **rollout))  # type: ignore[arg-type]
+    return ModelRecord(model, 0, 1, None, versions, replace(now, **rollout))  # type: ignore[arg-type]
 
 
 def settled(model: str = "m") -> ModelRecord:

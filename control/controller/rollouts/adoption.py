@@ -19,9 +19,7 @@ def adopt_served(book: RolloutBook, places: Places, now_s: float) -> None:
         if book.record(model) is not None or not versions:
             continue
         digests = {one: served.version_digest(model, one) for one in versions}
-        record = adopt(
-            model, digests, _versions_in_source(places, model), served.config_digest(model), now_s
-        )
+        record = adopt(model, digests, _versions_in_source(places, model), now_s)
         step = Step(record, "model_adopted", "it was served before there was a record of it")
         try:
             book.commit(None, step, Act("seawall", "", now_s, step.reason))

@@ -21,7 +21,7 @@ _TIMEOUT_S: Final = 300.0
 #: How long a verification that is not wanted any more may take to end its tritonserver.
 _PATIENCE_S: Final = 15.0
 #: A verification that cannot say anything is made again so often.
-_MOST_UNDECIDED: Final = 3
+_MOST_UNDECIDED: Final = 10
 
 _log = get_logger("rollouts")
 

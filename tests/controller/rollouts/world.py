@@ -61,7 +61,7 @@ class World:
 
     def begin(self) -> None:
         """Let version 1 be live, and drop version 2."""
-        record = adopt("m", {1: "one"}, (), "config", self.now_s)
+        record = adopt("m", {1: "one"}, (), self.now_s)
         step = Step(record, "model_adopted", "")
         RolloutBook(self.store.rollouts).commit(None, step, Act("seawall", "", self.now_s))
         self.folders = {

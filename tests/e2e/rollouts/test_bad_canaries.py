@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.e2e.rollouts.kinds import BAD_IN_TRAFFIC
 from tests.e2e.rollouts.traffic import SteadyTraffic
 from tests.e2e.rollouts.versions import drop, make_repository
 from tests.e2e.rollouts.watching import phase, rollout, stopped_s, wait_for
@@ -9,50 +10,24 @@ from tests.support.stack import Stack, wait_until
 
 pytestmark = pytest.mark.triton
 
-_APART = """\
-canary:
-  isolation: own_server
-  step_weights: [20, 50]
-  interval_s: 2
-  minimum_samples: 10
-  bake_time_s: 3
-"""
-_LONG = """\
-canary:
-  step_weights: [20]
-  max_weight: 20
-  interval_s: 60
-  minimum_samples: 1000
-  bake_time_s: 3
-"""
-
-#: Kind of the bad version: what version 1 is like, the canary's contract, what the reason says.
-BAD = {
-    "fails": ("good", "", "failed"),
-    "nan": ("good", "", "failed"),
-    "slower": ("slow", _LONG, "longer"),
-    "kills_its_stub": ("good", "", "died"),
-    "hangs": ("good", _LONG, "failed"),
-    "kills_the_server": ("good", _APART, "died"),
-}
 #: From what decided to the last answer of a canary, that may have been on its way.
 _AT_MOST_S = 1.0
 
 
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("kind", BAD_IN_TRAFFIC)
 def test_a_version_that_is_bad_in_traffic_is_rolled_back_and_costs_no_answer(tmp_path, kind):
     """Its failures are answered by stable; its traffic ends within a second of the decision."""
-    first, contract, part = BAD[kind]
+    case = BAD_IN_TRAFFIC[kind]
     folder = tmp_path / "models"
     folder.mkdir()
-    repository = make_repository(folder, contract, first)
+    repository = make_repository(folder, case.contract, case.first)
     with Stack(repository) as stack, SteadyTraffic(stack.http) as clients:
         server = stack.triton_pid
         wait_until(lambda: len(clients.traffic.answers) > 100, "answers of version 1")
         drop(repository, 2, kind)
         known = wait_for(stack, 2, "rolled_back", "rejected", "live")
         assert phase(stack, 2) == "rolled_back", known["reason"]
-        assert part in known["reason"]
+        assert case.word in known["reason"]
         goal = len(clients.traffic.answers) + 100
         wait_until(lambda: len(clients.traffic.answers) > goal, "answers after the rollback")
         assert stack.triton_pid == server

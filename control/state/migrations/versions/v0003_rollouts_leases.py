@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.Column("stable", sa.BigInteger),
         sa.Column("previous", sa.BigInteger),
-        sa.Column("config_digest", sa.String(128), nullable=False),
     )
     op.create_table(
         "versions",

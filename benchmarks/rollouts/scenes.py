@@ -1,0 +1,159 @@
+"""One rollout after the other, under a steady stream of requests, and what came of each."""
+
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.e2e.rollouts.examples import ASK, drop_second, repository_with_first_versions
+from tests.e2e.rollouts.kinds import BAD_IN_TRAFFIC
+from tests.e2e.rollouts.traffic import SteadyTraffic
+from tests.e2e.rollouts.versions import drop, make_repository
+from tests.e2e.rollouts.watching import phase, stopped_s, version, wait_for
+from tests.support.stack import Stack, wait_until
+
+_BEFORE_S: Final = 10.0
+_SOME: Final = 100
+_TIMEOUT_S: Final = 300.0
+_ENDS: Final = ("rolled_back", "rejected", "live")
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """One version that is bad in traffic.
+
+    ``requests`` and ``failed`` are of the whole time. ``to_zero_s`` is from the decision to the
+    last answer of the canary that a client got.
+    """
+
+    kind: str
+    end: str
+    reason: str
+    requests: int
+    failed: int
+    rerouted: int
+    to_zero_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the requests of one phase of a good version took."""
+
+    phase: str
+    lasted_s: float
+    requests: int
+    p50_s: float
+    p99_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """One good version; the first span is the time before its drop."""
+
+    model: str
+    end: str
+    requests: int
+    failed: int
+    spans: tuple[Span, ...]
+
+
+def bad_version(kind: str) -> Bad:
+    """Roll out a version that is bad only in traffic."""
+    case = BAD_IN_TRAFFIC[kind]
+    with _folder() as folder:
+        repository = make_repository(folder, case.contract, case.first)
+        with Stack(repository) as stack, SteadyTraffic(stack.http) as clients:
+            wait_until(lambda: len(clients.traffic.answers) > _SOME, "answers of version 1")
+            drop(repository, 2, kind)
+            known = wait_for(stack, 2, *_ENDS, timeout_s=_TIMEOUT_S)
+            goal = len(clients.traffic.answers) + _SOME
+            wait_until(lambda: len(clients.traffic.answers) > goal, "answers afterwards")
+            decided_s = stopped_s(stack) if known["phase"] == "rolled_back" else 0.0
+    traffic = clients.traffic
+    return Bad(
+        kind,
+        known["phase"],
+        known["reason"],
+        len(traffic.answers),
+        len(traffic.failed),
+        sum(bool(one.rerouted) for one in traffic.answers),
+        max(0.0, traffic.last_canary_s() - decided_s),
+    )
+
+
+def same_versions(count: int) -> tuple[list[str], int, int]:
+    """Roll out ``count`` times what is served already: their ends, requests, failed ones."""
+    with _folder() as folder:
+        repository = make_repository(folder)
+        with Stack(repository) as stack, SteadyTraffic(stack.http) as clients:
+            ends = []
+            for number in range(2, count + 2):
+                drop(repository, number, "good")
+                ends.append(wait_for(stack, number, *_ENDS, timeout_s=_TIMEOUT_S)["phase"])
+                print(f"  {number - 1} of {count}: {ends[-1]}", flush=True)
+    return ends, len(clients.traffic.answers), len(clients.traffic.failed)
+
+
+def good_version(model: str) -> Good:
+    """Drop an example's second version."""
+    with _folder() as folder:
+        repository = repository_with_first_versions(folder / "examples")
+        with (
+            Stack(repository) as stack,
+            SteadyTraffic(stack.http, model, ask=ASK[model]) as clients,
+        ):
+            wait_until(lambda: len(clients.traffic.answers) > _SOME, "answers of version 1")
+            marks = [("before", time.monotonic())]
+            wait_until(lambda: time.monotonic() > marks[0][1] + _BEFORE_S, "a time before")
+            marks.append(("dropped", time.monotonic()))
+            drop_second(repository, model)
+            _follow(stack, model, marks)
+            end = version(stack, 2, model).get("phase", "")
+            wait_until(lambda: time.monotonic() > marks[-1][1] + _BEFORE_S, "a time after")
+            marks.append(("", time.monotonic()))
+    traffic = clients.traffic
+    spans = [
+        Span(
+            name,
+            until_s - since_s,
+            sum(since_s <= one.at_s < until_s for one in traffic.answers),
+            traffic.percentile_s(0.5, since_s, until_s),
+            traffic.percentile_s(0.99, since_s, until_s),
+        )
+        for (name, since_s), (_, until_s) in itertools.pairwise(marks)
+    ]
+    return Good(model, end, len(traffic.answers), len(traffic.failed), tuple(spans))
+
+
+def medians(values: list[float]) -> tuple[float, float]:
+    """The median and the greatest."""
+    return statistics.median(values), max(values)
+
+
+def _follow(stack: Stack, model: str, marks: list[tuple[str, float]]) -> None:
+    def ended() -> bool:
+        now = phase(stack, 2, model)
+        if now and now != marks[-1][0]:
+            marks.append((now, time.monotonic()))
+        return now in _ENDS
+
+    wait_until(ended, f"{model} 2 has ended", _TIMEOUT_S)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="seawall-rollouts-") as name:
+        folder = Path(name) / "models"
+        folder.mkdir()
+        yield folder
+
+
+def as_json(document: object) -> str:
+    """One line for the results' file."""
+    return json.dumps(document, default=lambda one: {k: getattr(one, k) for k in one.__slots__})
