@@ -1,0 +1,49 @@
+"""Of several controllers on one database one leads."""
+
+import asyncio
+import contextlib
+
+from control.controller.rollouts.lead import NAME, Lead
+from control.errors import StateUnavailable
+from tests.support.polls import eventually
+
+
+async def test_only_one_leads_until_it_gives_way(store):
+    """The other one takes over when the lease is free."""
+    first, second = Lead(store.leases, "first"), Lead(store.leases, "second")
+    await first.renew()
+    await second.renew()
+    assert first.lease is not None
+    assert second.lease is None
+    store.leases.release(first.lease)
+    await second.renew()
+    await first.renew()
+    assert second.lease is not None
+    assert first.lease is None
+    assert store.leases.load(NAME).holder == "second"
+
+
+async def test_a_restarted_controller_of_the_same_name_goes_on_at_once(store):
+    """No lease has to run out before it may go on."""
+    before, after = Lead(store.leases, "host"), Lead(store.leases, "host")
+    await before.renew()
+    await after.renew()
+    assert after.lease is not None
+    assert after.lease.epoch == before.lease.epoch
+
+
+async def test_without_the_database_nobody_leads():
+    """What cannot be kept is not begun."""
+
+    class Away:
+        def acquire(self, *_: object) -> None:
+            message = "away"
+            raise StateUnavailable(message)
+
+    lead = Lead(Away(), "host")
+    running = asyncio.create_task(lead.run())
+    await eventually(lambda: not running.done(), "it goes on")
+    assert lead.lease is None
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

@@ -1,0 +1,41 @@
+"""The canary policy of each version, from its contract as it is now."""
+
+import pytest
+
+from control.controller.rollouts import policies as module
+from control.controller.rollouts.policies import Policies
+from control.core.canary_policy import DEFAULT_CANARY
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch):
+    monkeypatch.setattr(module, "_FRESH_S", 0.0)
+
+
+def test_the_models_contract_says_it_for_every_version(places):
+    """Unless the version has a contract of its own."""
+    policies = Policies(places.source)
+    assert policies.of("twice", 2).weights == (20.0, 50.0)
+    own = places.source / "twice" / "2" / "contract.yaml"
+    own.write_text("canary: {step_weights: [7], minimum_samples: 3}\n")
+    assert policies.of("twice", 2).weights == (7.0,)
+    assert policies.of("twice", 1).weights == (20.0, 50.0)
+
+
+def test_a_contract_that_cannot_be_read_changes_nothing(places):
+    """The policy that was read last holds."""
+    policies = Policies(places.source)
+    file = places.source / "twice" / "contract.yaml"
+    before = policies.of("twice", 2)
+    file.write_text("canary: {step_weights: [nonsense]}\n")
+    assert policies.of("twice", 2) == before
+    file.unlink()
+    assert policies.of("twice", 2) == DEFAULT_CANARY
+
+
+def test_a_repository_that_is_away_changes_nothing(places):
+    """It may be a network file system."""
+    policies = Policies(places.source)
+    before = policies.of("twice", 2)
+    places.source.rename(places.source.with_name("away"))
+    assert policies.of("twice", 2) == before
