@@ -201,9 +201,9 @@ def _finish(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
     reason = "it has proved itself"
     moved = _moved(record, Phase.LIVE, reason, now_s)
     versions = dict(moved.versions)
-    if record.previous is not None:
-        versions[record.previous] = replace(
-            versions[record.previous],
+    for number in versions.keys() & {record.previous}:
+        versions[number] = replace(
+            versions[number],
             phase=Phase.RETIRED,
             reason=f"version {rollout.version} has taken its place",
             since_s=now_s,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 
 from control.core.canary_judge import JudgeCounts
-
 from control.core.canary_policy import CanaryPolicy, Isolation, ShadowPolicy
 from control.core.rollout import Step, decide
 from control.core.rollout_begin import adopt, begin, next_version, notice

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from control.core.canary_policy import Isolation
+from control.core.rollout import decide, end, promote
 from control.core.rollout_facts import Result, Work
 from control.core.rollout_phases import Phase
 from control.core.rollout_route import is_pin_moved, route_of, version_apart, versions_in_main
@@ -152,6 +153,23 @@ def test_shadowing_comes_before_the_first_answer():
     assert (canary.weight, canary.shadow) == (10.0, 0.0)
 
 
+def test_a_version_that_fails_on_copies_never_answers_anybody():
+    """And a paused one waits."""
+    story = Story()
+    story.knows(policy=SHADOWED)
+    story.to_canary()
+    story.knows(stopped="it disagrees")
+    assert story.go() == ["rolled_back"]
+    waiting = Story()
+    waiting.knows(policy=SHADOWED)
+    waiting.to_canary()
+    waiting.record = replace(
+        waiting.record, rollout=replace(waiting.record.rollout, is_paused=True)
+    )
+    waiting.counted(0, agreed=100)
+    assert waiting.go() == []
+
+
 def test_a_version_apart_is_loaded_beside_the_others_only_to_be_promoted():
     """Until it is trusted it can kill no server but its own."""
     story = Story()
@@ -244,3 +262,37 @@ def test_a_repository_that_cannot_be_seen_ends_nothing():
     story.to_canary()
     story.knows(folders=None)
     assert story.go() == []
+
+
+def test_without_a_rollout_there_is_no_next_step():
+    """A model rests until something is dropped, or ordered."""
+    assert decide(Story().record, Story().facts, 1.0) is None
+    record = Story().record
+    assert end(record, "nothing to end", 1.0).record is record
+
+
+def test_a_server_apart_that_dies_while_it_loads_ends_the_rollout():
+    """It is not started again: whatever killed it must not go on."""
+    story = Story()
+    story.knows(policy=APART)
+    story.drop(2)
+    story.go()
+    story.did(Work.STAGE, Result(is_good=True, detail="digest 2"))
+    story.go()
+    story.did(Work.VERIFY)
+    story.did(Work.ASK_PRE_ROLLOUT)
+    story.go()
+    story.knows(stopped="its tritonserver has died by signal 9")
+    assert story.go() == ["rejected"]
+    assert "signal 9" in story.reason(2)
+
+
+def test_a_step_that_makes_no_sense_is_an_error():
+    """Records change along the table of phases, and only where a version is under way."""
+    with pytest.raises(ValueError, match="no version of model 'm' is under way"):
+        promote(Story().record, "", 1.0)
+    story = Story()
+    story.drop(2)
+    story.go()
+    with pytest.raises(ValueError, match="detected cannot become promoting"):
+        promote(story.record, "", 1.0)

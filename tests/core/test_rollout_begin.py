@@ -1,5 +1,7 @@
 """What a change in the repository means for versions that are not under way."""
 
+from dataclasses import replace
+
 import pytest
 
 from control.core.rollout_begin import adopt, begin, may_begin, next_version
@@ -114,6 +116,13 @@ def test_nothing_begins_beside_a_rollout():
     assert story.phase(3) is Phase.DETECTED
     assert next_version(story.record, story.facts.folders) is None
     assert "end that first" in may_begin(story.record, 3)
+
+
+def test_a_version_that_a_record_holds_between_phases_cannot_be_started():
+    """Its rollout has gone from the record, by another's hand: that is said, not guessed."""
+    story = Story()
+    story.to_canary()
+    assert "version 2 is canary" in may_begin(replace(story.record, rollout=None), 2)
 
 
 @pytest.mark.parametrize(("version", "part"), [(1, "live already"), (9, "no version 9")])
