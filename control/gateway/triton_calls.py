@@ -131,7 +131,7 @@ class TritonCalls:
     def close(self) -> None:
         """End for good: idle connections at once, the others with their calls."""
         self.upstream.on_idle_lost = _ignore
-        self.upstream.close()
+        self.upstream.retire()
         self.gate.end()
 
     async def _send(

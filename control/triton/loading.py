@@ -20,6 +20,8 @@ from control.triton.stub_priority import Yielding, restore
 from control.triton.stubs import Stub, StubWatch
 
 _POLL_S: Final = 0.05
+_OFTEN_S: Final = 0.01
+_STARTING_S: Final = 20.0
 #: What kills the processes of a load sees it fail about a second later.
 _KILL_AGAIN_S: Final = 0.5
 _LET_GO_S: Final = 5.0
@@ -125,19 +127,25 @@ async def _returned(
 ) -> None:
     """Wait for a load to come back; raises what it has raised, or _Hangs."""
     loop = asyncio.get_running_loop()
-    deadline_s = loop.time() + timeout_s
-    alive_s = loop.time()
+    began_s = alive_s = now_s = loop.time()
     while not call.done():
         seen = stubs.look()
         starting.add(one.pid for one in seen)
-        if loop.time() >= deadline_s:
-            raise _Hangs(_what_hangs(seen, timeout_s))
         if not seen or not all(one.dead and one.is_complementing for one in seen):
-            alive_s = loop.time()
-        elif loop.time() - alive_s > _DEAD_FOR_GOOD_S:
+            alive_s = now_s
+        if now_s - began_s >= timeout_s:
+            raise _Hangs(_what_hangs(seen, timeout_s))
+        if now_s - alive_s > _DEAD_FOR_GOOD_S:
             raise _Hangs(_DIED_IN_IMPORT)
-        await asyncio.wait({call}, timeout=min(_POLL_S, deadline_s - loop.time()))
+        await asyncio.wait({call}, timeout=_look_again_s(seen, now_s - began_s))
+        now_s = loop.time()
     await call
+
+
+def _look_again_s(seen: Collection[Stub], waited_s: float) -> float:
+    """Often while instances are about to be started: until they yield, others wait for them."""
+    started = any(not one.is_complementing for one in seen)
+    return _POLL_S if started or waited_s > _STARTING_S else _OFTEN_S
 
 
 def _what_hangs(seen: Collection[Stub], timeout_s: float) -> str:

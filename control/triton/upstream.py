@@ -102,10 +102,14 @@ class Upstream:
             self.on_idle_lost()
 
     def close(self) -> None:
-        """Close the idle connections, and all others once their calls have ended."""
-        self._max_idle = 0
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()  # popped first, so that nobody takes it for Triton's death
+
+    def retire(self) -> None:
+        """Close the idle connections, and keep none of those that are busy now."""
+        self._max_idle = 0
+        self.close()
 
     def _leave(self, connection: UpstreamConnection, abandoned: Abandoned) -> None:
         abandoned.left()

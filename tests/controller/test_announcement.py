@@ -17,7 +17,7 @@ def record(weight: float | None, **phases: Phase) -> ModelRecord:
     }
     rollout = Rollout("r1", 2, 1, Isolation.SAME_SERVER, 0.0, weight=weight or 0.0)
     stable = 2 if weight == 100.0 else 1
-    return ModelRecord("m", 1, stable, None, "", versions, None if weight is None else rollout)
+    return ModelRecord("m", 1, stable, None, versions, None if weight is None else rollout)
 
 
 def told(before: ModelRecord | None, after: ModelRecord, reason: str = "why"):
