@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.rollouts.report import PAGE, page
-from benchmarks.rollouts.scenes import as_json, bad_version, good_version, same_versions
+from benchmarks.rollouts.scenes import as_json, bad_versions, good_version, same_versions
 from tests.e2e.rollouts.kinds import BAD_IN_TRAFFIC
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the page if asked to; 1 where a promise was broken."""
     options = _parse(arguments)
     good = [_told(good_version(model)) for model in options.good]
-    bad = [_told(bad_version(kind)) for kind in options.bad for _ in range(options.runs)]
+    bad = [_told(one) for kind in options.bad for one in bad_versions(kind, options.runs)]
     same = same_versions(options.same) if options.same else ([], 0, 0)
     text = page(bad, same, good, f" with {os.cpu_count()} cores")
     print(text)

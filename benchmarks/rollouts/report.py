@@ -19,13 +19,14 @@ Every answer is checked; *failed* counts each that was no 200 or not right.
 _BAD_HEAD: Final = (
     "version 2",
     "rolled back",
-    "decision to zero, median",
-    "max",
+    "first failure to decision",
+    "decision to last canary answer",
+    "decision to durable",
     "answered by stable instead",
     "requests",
     "failed",
 )
-_DECISION: Final = "From what decided to the last answer that a client got from the canary.\n"
+_DECISION: Final = "Times are medians, with the greatest in brackets.\n"
 
 
 def bad_table(runs: Sequence[Bad]) -> str:
@@ -33,14 +34,17 @@ def bad_table(runs: Sequence[Bad]) -> str:
     rows = []
     for kind in dict.fromkeys(one.kind for one in runs):
         of_kind = [one for one in runs if one.kind == kind]
-        middle, most = medians([one.to_zero_s * _MS for one in of_kind])
+        decided = medians([one.decided_s for one in of_kind])
+        to_zero = medians([one.to_zero_s * _MS for one in of_kind])
+        durable = medians([one.durable_s * _MS for one in of_kind])
         rolled_back = sum(one.end == "rolled_back" for one in of_kind)
         rows.append(
             [
                 kind.replace("_", " "),
                 f"{rolled_back} of {len(of_kind)}",
-                f"{middle:.0f} ms",
-                f"{most:.0f} ms",
+                f"{decided[0]:.1f} s ({decided[1]:.1f} s)",
+                f"{to_zero[0]:.0f} ms ({to_zero[1]:.0f} ms)",
+                f"{durable[0]:.0f} ms ({durable[1]:.0f} ms)",
                 sum(one.rerouted for one in of_kind),
                 sum(one.requests for one in of_kind),
                 sum(one.failed for one in of_kind),

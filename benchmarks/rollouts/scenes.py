@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.e2e.rollouts.examples import ASK, drop_second, repository_with_first_versions
 from tests.e2e.rollouts.kinds import BAD_IN_TRAFFIC
-from tests.e2e.rollouts.traffic import SteadyTraffic
+from tests.e2e.rollouts.traffic import Got, SteadyTraffic, Traffic
 from tests.e2e.rollouts.versions import drop, make_repository
 from tests.e2e.rollouts.watching import phase, stopped_s, version, wait_for
 from tests.support.stack import Stack, wait_until
@@ -28,8 +28,9 @@ _ENDS: Final = ("rolled_back", "rejected", "live")
 class Bad:
     """One version that is bad in traffic.
 
-    ``requests`` and ``failed`` are of the whole time. ``to_zero_s`` is from the decision to the
-    last answer of the canary that a client got.
+    ``requests`` and ``failed`` are of the whole time. ``decided_s`` is from the first request that
+    stable answered in the canary's stead to the decision, ``to_zero_s`` from there to the last
+    answer of the canary that a client got, ``durable_s`` from there to the kept record.
     """
 
     kind: str
@@ -38,7 +39,9 @@ class Bad:
     requests: int
     failed: int
     rerouted: int
+    decided_s: float
     to_zero_s: float
+    durable_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +66,42 @@ class Good:
     spans: tuple[Span, ...]
 
 
-def bad_version(kind: str) -> Bad:
-    """Roll out a version that is bad only in traffic."""
+def bad_versions(kind: str, runs: int) -> Iterator[Bad]:
+    """Roll out versions that are bad only in traffic, one after the other."""
     case = BAD_IN_TRAFFIC[kind]
     with _folder() as folder:
         repository = make_repository(folder, case.contract, case.first)
         with Stack(repository) as stack, SteadyTraffic(stack.http) as clients:
             wait_until(lambda: len(clients.traffic.answers) > _SOME, "answers of version 1")
-            drop(repository, 2, kind)
-            known = wait_for(stack, 2, *_ENDS, timeout_s=_TIMEOUT_S)
-            goal = len(clients.traffic.answers) + _SOME
-            wait_until(lambda: len(clients.traffic.answers) > goal, "answers afterwards")
-            decided_s = stopped_s(stack) if known["phase"] == "rolled_back" else 0.0
-    traffic = clients.traffic
+            for number in range(2, runs + 2):
+                since = len(clients.traffic.answers)
+                drop(repository, number, kind)
+                known = wait_for(stack, number, *_ENDS, timeout_s=_TIMEOUT_S)
+                _see_more(clients)
+                is_back = known["phase"] == "rolled_back"
+                times = stopped_s(stack, number) if is_back else (0.0, 0.0)
+                yield _bad(kind, known, clients.traffic.answers[since:], times)
+
+
+def _see_more(clients: SteadyTraffic) -> None:
+    goal = len(clients.traffic.answers) + _SOME
+    wait_until(lambda: len(clients.traffic.answers) > goal, "more answers")
+
+
+def _bad(kind: str, known: dict[str, Any], answers: list[Got], times: tuple[float, float]) -> Bad:
+    decided_s, durable_s = times
+    traffic = Traffic(answers)
+    first_s = min((one.at_s for one in answers if one.rerouted), default=decided_s)
     return Bad(
         kind,
         known["phase"],
         known["reason"],
-        len(traffic.answers),
+        len(answers),
         len(traffic.failed),
-        sum(bool(one.rerouted) for one in traffic.answers),
+        sum(bool(one.rerouted) for one in answers),
+        max(0.0, decided_s - first_s),
         max(0.0, traffic.last_canary_s() - decided_s),
+        durable_s - decided_s,
     )
 
 

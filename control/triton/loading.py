@@ -15,7 +15,7 @@ from typing import Final
 
 from control.triton.load_checks import config_for, must_be_ready
 from control.triton.management import IndexEntry, LoadFailed, TritonAway, TritonManagement
-from control.triton.new_stubs import NewStubs, server_pid
+from control.triton.new_stubs import NewStubs, kill_stub, server_pid
 from control.triton.stub_priority import Yielding, restore
 from control.triton.stubs import Stub, StubWatch
 
@@ -79,6 +79,19 @@ class VersionLoader:
         entries = await self._entries(model)
         left = {number for number, one in entries.items() if one.state == _READY} - {version}
         await self.load(model, left, timeout_s)
+
+    def end_hung(self, model: str, versions: Collection[int]) -> int:
+        """Kill the processes of versions that are about to go and do not answer; gives how many.
+
+        Whoever still waits for them is told that they have died. Reads /proc: call it on a thread.
+        """
+        server = server_pid(self._pid_file)
+
+        def theirs() -> list[Stub]:
+            stubs = self._watch.scan(server) if server else []
+            return [s for s in stubs if s.model == model and s.version in versions and not s.dead]
+
+        return sum(kill_stub(stub, theirs) for stub in theirs())
 
     async def _must_be_free(self, model: str) -> None:
         before = self._given_up.get(model)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from control.triton.stubs import Stub, StubWatch
@@ -42,18 +42,23 @@ class NewStubs:
         return sum(self._kill(stub) for stub in of_others or hanging)
 
     def _kill(self, stub: Stub) -> bool:
-        with contextlib.suppress(ProcessLookupError):
-            descriptor = os.pidfd_open(stub.pid)
-            try:
-                if stub in self.look():  # its number is not another's by now
-                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-                    return True
-            finally:
-                os.close(descriptor)
-        return False
+        return kill_stub(stub, self.look)
 
     def _scan(self) -> list[Stub]:
         return self._watch.scan(self._server) if self._server else []
+
+
+def kill_stub(stub: Stub, look: Callable[[], Collection[Stub]]) -> bool:
+    """Kill a stub that ``look`` still sees: its number may be another's by now."""
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(stub.pid)
+        try:
+            if stub in look():
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                return True
+        finally:
+            os.close(descriptor)
+    return False
 
 
 def server_pid(file: Path) -> int:

@@ -59,6 +59,7 @@ class ServersApart:
         running = {one.name: one for one in await self._servers.all()}
         for name in running.keys() - wanted.keys():
             await self._servers.stop(name)
+        await asyncio.to_thread(self._places.forget_apart, wanted.keys())
         for name, record in wanted.items():
             server = running.get(name)
             if server is None:
@@ -70,7 +71,7 @@ class ServersApart:
 
     async def _start(self, name: str, record: ModelRecord) -> ExtraServer:
         version = version_apart(record)
-        folder = self._places.paths.staged / "apart" / name
+        folder = self._places.repository_apart(name)
         if version is not None:
             await asyncio.to_thread(self._places.build_apart, record.model, version, folder)
         return await self._servers.start(name, folder, [record.model])

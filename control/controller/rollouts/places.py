@@ -1,9 +1,12 @@
 """Where the files of a rollout lie, from the author's folder to the one that is served."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from control.repository.model_files import copy_model_files
 from control.repository.names import CONFIG
@@ -12,6 +15,9 @@ from control.repository.refusals import SourceChanged
 from control.repository.served import ServedRepository
 from control.repository.staging import Staged, stage
 from control.runtime import RuntimePaths
+
+#: No model is called so.
+_APART: Final = ".apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,10 @@ class Places:
         """Give the copy of what the model had beside its versions when this one was dropped."""
         return self.paths.staged / model / f"{version}.model"
 
+    def repository_apart(self, rollout: str) -> Path:
+        """Give the repository of the tritonserver that an attempt has for itself."""
+        return self.paths.staged / _APART / rollout
+
     def served_version(self, model: str, version: int) -> Path:
         """Give the copy of a version that is served."""
         return self.served.folder / model / str(version)
@@ -58,12 +68,14 @@ class Places:
         return (self.staged_model(model, version) / CONFIG).read_text()
 
     def put_in(self, model: str, version: int, digest: str) -> None:
-        """Move a version to what is served; one that is there already is not moved again.
+        """Move a version that is not loaded to what is served.
 
-        Where there is no copy of it, it is copied anew, if its content is still what it was. Raises
-        OSError, SourceChanged, SourceRefused or StagingFailed.
+        Where it is there, it is not moved again, unless it has been copied anew since: that is
+        another attempt's. Where there is no copy of it, it is copied anew, if its content is still
+        what it was. Raises OSError, SourceChanged, SourceRefused or StagingFailed.
         """
-        if self.served_version(model, version).is_dir():
+        is_copied = self.staged_version(model, version).is_dir()
+        if self.served_version(model, version).is_dir() and not is_copied:
             return
         files, staged = self.staged_model(model, version), self.staged_version(model, version)
         if not files.is_dir() or not staged.is_dir():
@@ -93,6 +105,13 @@ class Places:
             folder / model / str(version),
             copy_function=_link,
         )
+
+    def forget_apart(self, rollouts: Collection[str]) -> None:
+        """Remove the repositories of all attempts but these."""
+        with contextlib.suppress(FileNotFoundError):
+            for folder in (self.paths.staged / _APART).iterdir():
+                if folder.name not in rollouts:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self, model: str, version: int) -> None:
         """Remove the copies of a version that is not served."""

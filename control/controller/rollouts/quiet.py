@@ -10,8 +10,6 @@ from control.observability.logs import get_logger
 #: Gateways report each second what they have in flight: so long an old report may speak.
 _REPORTED_S: Final = 2.5
 _POLL_S: Final = 0.25
-#: Whoever is still called then has hung callers, who have been given up.
-_PATIENCE_S: Final = 30.0
 
 _log = get_logger("rollouts")
 
@@ -24,16 +22,21 @@ class Quiet:
         self._guards = guards
         self._take_effect = take_effect
 
-    async def __call__(self, model: str, versions: frozenset[int]) -> None:
-        """Return when no gateway has a call of these versions under way, or waiting."""
+    async def __call__(self, model: str, versions: frozenset[int], patience_s: float) -> bool:
+        """Wait until no gateway has a call of these versions under way, or waiting.
+
+        False where there still is one after ``patience_s``: it hangs, and has been given up.
+        """
         await self._take_effect()
         await asyncio.sleep(_REPORTED_S)
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while any(self._is_called(model, version) for version in versions):
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             _log.warning("unloaded_while_called", model=model, versions=sorted(versions))
+            return False
+        return True
 
     def _is_called(self, model: str, version: int) -> bool:
         reports = self._guards.of_version(model, version).values()

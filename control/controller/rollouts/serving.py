@@ -14,16 +14,19 @@ from control.controller.rollouts.places import Places
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.works import WorkKey, Works
 from control.core.rollout_facts import Result, Work
-from control.core.rollout_phases import ENDED
+from control.core.rollout_phases import ENDED, Phase
 from control.core.rollout_record import ModelRecord
 from control.core.rollout_route import live_versions, versions_in_main
 from control.observability.logs import get_logger
-from control.repository.refusals import SourceChanged, SourceRefused
+from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
 from control.triton.management import LoadFailed, TritonAway
 
 _INTERVAL_S: Final = 0.2
 #: What has failed, and what says nothing of a version, is tried again after this time.
 _AGAIN_S: Final = 5.0
+#: How long callers of a version that has done its work may take, and those of a bad one.
+_PATIENCE_S: Final = 60.0
+_PATIENCE_WITH_BAD_S: Final = 5.0
 _READY: Final = "READY"
 _CHANGING: Final = frozenset({"LOADING"})
 
@@ -40,6 +43,10 @@ class Loader(Protocol):
         """
         ...
 
+    def end_hung(self, model: str, versions: frozenset[int]) -> int:
+        """Kill the processes of versions that nobody needs and that do not answer."""
+        ...
+
 
 class Index(Protocol):
     """What the main tritonserver says of its versions."""
@@ -51,11 +58,14 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MainServer:
-    """The main tritonserver; ``quiet`` returns when nobody calls these versions of a model."""
+    """The main tritonserver.
+
+    ``quiet`` says whether nobody calls these versions of a model any more, after so many seconds.
+    """
 
     index: Index
     loader: Loader
-    quiet: Callable[[str, frozenset[int]], Awaitable[None]]
+    quiet: Callable[[str, frozenset[int], float], Awaitable[bool]]
 
 
 class Serving:
@@ -110,7 +120,7 @@ class Serving:
     async def _do(self, model: str, mend: Coroutine[Any, Any, None]) -> None:
         try:
             await mend
-        except (TritonAway, OSError, SourceChanged) as error:
+        except (TritonAway, OSError, SourceChanged, StagingFailed) as error:
             _log.warning("serving_waits", model=model, reason=str(error))
             await asyncio.sleep(_AGAIN_S)
         finally:
@@ -154,10 +164,16 @@ class Serving:
         self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
     ) -> None:
         model, surplus = record.model, loaded - wanted
-        await self._main.quiet(model, surplus)
+        has_served = any(record.versions[one].phase is Phase.RETIRED for one in surplus)
+        patience_s = _PATIENCE_S if has_served else _PATIENCE_WITH_BAD_S
+        is_quiet = await self._main.quiet(model, surplus, patience_s)
         now = self._book.record(model)
         if now is None or versions_in_main(now) != wanted:
             return  # somebody wants them back
+        if not is_quiet:
+            # Triton would keep it, and what it was asked, for as long as the server lives.
+            ended = await asyncio.to_thread(self._main.loader.end_hung, model, surplus)
+            _log.warning("hung_version_ended", model=model, versions=sorted(surplus), killed=ended)
         try:
             await self._main.loader.load(model, wanted, _AGAIN_S)
         except LoadFailed as error:

@@ -25,22 +25,22 @@ async def test_it_waits_for_what_is_in_flight_and_in_line(monkeypatch):
         told.append("routes hold")
 
     guards.hear(report(1))
-    waiting = asyncio.create_task(Quiet(guards, take_effect)("m", frozenset({1, 2})))
+    waiting = asyncio.create_task(Quiet(guards, take_effect)("m", frozenset({1, 2}), 9.0))
     await eventually(lambda: told, "routes were asked for")
     guards.hear(report(0, queued=1))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     guards.hear(report(0))
-    await asyncio.wait_for(waiting, 5)
+    assert await asyncio.wait_for(waiting, 5)
 
 
 async def test_it_does_not_wait_for_ever(monkeypatch):
     """Whoever hangs in a version has been given up by its deadline."""
     monkeypatch.setattr(module, "_REPORTED_S", 0.01)
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
     guards = GuardWatch()
 
     async def take_effect() -> None:
         guards.hear(report(1))
 
-    await asyncio.wait_for(Quiet(guards, take_effect)("m", frozenset({1})), 5)
+    quiet = Quiet(guards, take_effect)("m", frozenset({1}), 0.05)
+    assert not await asyncio.wait_for(quiet, 5)

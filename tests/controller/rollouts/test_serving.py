@@ -32,6 +32,8 @@ class Triton:
         self.loads: list[frozenset[int]] = []
         self.fault: Exception | None = None
         self.quiet_for: list[frozenset[int]] = []
+        self.is_quiet = True
+        self.ended: list[frozenset[int]] = []
 
     def states(self, _model: str) -> dict[int, str] | None:
         return self.versions
@@ -42,9 +44,14 @@ class Triton:
             raise self.fault
         self.versions = dict.fromkeys(versions, "READY")
 
-    async def quiet(self, _model: str, versions: frozenset[int]) -> None:
+    async def quiet(self, _model: str, versions: frozenset[int], _patience_s: float) -> bool:
         assert set(versions) <= set(self.versions or {})
         self.quiet_for.append(versions)
+        return self.is_quiet
+
+    def end_hung(self, _model: str, versions: frozenset[int]) -> int:
+        self.ended.append(versions)
+        return len(versions)
 
 
 class Scene:
@@ -141,7 +148,19 @@ async def test_a_version_that_is_taken_out_is_unloaded_when_nobody_calls_it(scen
     await scene.settled()
     assert scene.triton.quiet_for == [frozenset({2})]
     assert scene.triton.loads[-1] == frozenset({1})
+    assert scene.triton.ended == []
     assert scene.places.served.models() == {"twice": (1,)}
+
+
+async def test_a_version_that_hangs_is_killed_before_it_is_unloaded(scene):
+    """Triton would keep it, and its callers, for as long as the server lives."""
+    scene.begin()
+    await scene.settled()
+    scene.triton.is_quiet = False
+    scene.change(end(scene.record, "it hangs", 2.0).record)
+    await scene.settled()
+    assert scene.triton.ended == [frozenset({2})]
+    assert scene.triton.loads[-1] == frozenset({1})
 
 
 async def test_a_version_that_is_being_loaded_is_waited_for(scene):

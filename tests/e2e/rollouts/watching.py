@@ -50,17 +50,31 @@ def wait_for(
     return found
 
 
-def stopped_s(stack: Stack) -> float:
-    """When a canary was first stopped, by the logs, on the monotonic clock.
+def stopped_s(stack: Stack, number: int = 2) -> tuple[float, float]:
+    """When a version was stopped, and when that was durable, by the logs, on the monotonic clock.
 
-    By the gateway that saw it fail, or by the controller, which weighs what all gateways saw.
+    It is stopped by the gateway that saw it fail, or with the durable step by the controller, which
+    weighs what all gateways saw.
     """
     events = [json.loads(line) for line in stack.log.read_text().splitlines() if line[:1] == "{"]
-    stops = [
+    verified = max(
+        (one["timestamp"] for one in events if _is_of(one, "version_verified", number)), default=""
+    )
+    durable = [
         one["timestamp"]
         for one in events
-        if one["event"] == "canary_stopped" or one.get("action") == "rolled_back"
+        if one["event"] == "rollout_step"
+        and one["action"] == "rolled_back"
+        and one["timestamp"] > verified
     ]
-    assert stops, "nobody has stopped a canary"
-    at = datetime.fromisoformat(stops[0])
-    return at.timestamp() - (time.time() - time.monotonic())
+    assert durable, f"version {number} was not rolled back"
+    stopped = [one["timestamp"] for one in events if _is_of(one, "canary_stopped", number)]
+    return _monotonic(min([*stopped, durable[0]])), _monotonic(durable[0])
+
+
+def _is_of(event: dict[str, Any], name: str, number: int) -> bool:
+    return bool(event["event"] == name and event["version"] == number)
+
+
+def _monotonic(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp).timestamp() - (time.time() - time.monotonic())
