@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 
-.PHONY: help run test lint format bench overload docs lock clean
+.PHONY: help run test lint format bench overload rollouts docs lock clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ bench: $(VENV)/.dev ## Compare Seawall with Envoy and with Triton alone (about 8
 overload: $(VENV)/.dev ## Compare them from half to ten times what the model can do (about 10 minutes)
 	@$(BIN)/seawall models fetch
 	@$(BIN)/python -m benchmarks.overload $(BENCH)
+
+rollouts: $(VENV)/.dev ## Roll out good and bad versions under traffic, and simulate their judge (about 20 minutes)
+	@$(BIN)/seawall models fetch
+	@$(BIN)/python -m benchmarks.rollouts $(BENCH)
+	@$(BIN)/python -m benchmarks.judge_power
 
 docs: $(VENV)/.dev ## Write the reference pages from the code
 	@$(BIN)/python docs/reference/generate.py
