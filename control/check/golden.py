@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from control.contracts.compiled import CompiledContract
-from control.contracts.faults import Fault
+from control.contracts.faults import ContractBroken, Fault
 from control.core.contract import Contract, check_request
 from control.core.datatypes import BYTES
 from control.core.elements import pack_bytes
@@ -18,16 +18,42 @@ from control.gateway.codec.elements import pack_values
 GOLDEN: Final = "golden.json"
 
 
+def read_golden(folder: Path) -> list[dict[str, Any]]:
+    """Give a model's golden requests; none where it has no such file. Raises ContractBroken."""
+    try:
+        requests = json.loads((folder / GOLDEN).read_bytes())["requests"]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _broken("", f"is not a list of golden requests: {error}") from error
+    if not isinstance(requests, list):
+        raise _broken("requests", f"must be a list, got {type(requests).__name__}")
+    for index, one in enumerate(requests):
+        _must_be_golden(one, f"requests[{index}]")
+    return requests
+
+
+def _must_be_golden(one: object, key: str) -> None:
+    """Hold what the request is not decoded from against its form."""
+    if not isinstance(one, dict):
+        raise _broken(key, f"must be an object, got {type(one).__name__}")
+    expect = one.get("expect", {})
+    if not isinstance(expect, dict) or not all(isinstance(each, dict) for each in expect.values()):
+        raise _broken(f"{key}.expect", "must be an object with an object for each output")
+
+
+def _broken(key: str, message: str) -> ContractBroken:
+    return ContractBroken([Fault(GOLDEN, 0, key, message)])
+
+
 def golden_faults(
     folder: Path, version: int, contract: Contract, rules: CompiledContract | None
 ) -> Iterator[Fault]:
     """Give a fault for each golden request that the contract would refuse."""
     try:
-        requests = json.loads((folder / GOLDEN).read_bytes())["requests"]
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        yield Fault(GOLDEN, 0, "", f"is not a list of golden requests: {error}")
+        requests = read_golden(folder)
+    except ContractBroken as error:
+        yield from error.faults
         return
     for index, golden in enumerate(requests):
         key = f"requests[{index}]"
@@ -35,7 +61,7 @@ def golden_faults(
             continue
         try:
             request = decode_golden(golden, contract)
-        except (MalformedRequest, KeyError, TypeError, ValueError) as error:
+        except (MalformedRequest, LookupError, TypeError, ValueError, AttributeError) as error:
             yield Fault(GOLDEN, 0, key, f"is no request: {error}")
             continue
         violations = check_request(contract, request)

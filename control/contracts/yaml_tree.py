@@ -127,9 +127,12 @@ class _Reader:
             what = "is no text: half of a surrogate pair stands in it"
         elif node.tag in _VALUES:
             try:
-                return self._scalars.construct_object(node)
+                value = self._scalars.construct_object(node)
+                str(value)  # one that Python takes in hexadecimal may be too long to be written
             except (ValueError, LookupError):
                 what = f"is no {node.tag.removeprefix(_TAG)}: '{text[:_EXCERPT]}'"
+            else:
+                return value
         self.faults.append(self._tree.fault(key, what or _no_tag(node)))
         return None
 

@@ -1,12 +1,12 @@
 """Asks the golden requests one by one, and keeps the answers for the checks that follow."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from control.check.golden import GOLDEN, decode_golden
+from control.check.golden import decode_golden, read_golden
+from control.contracts.faults import ContractBroken
 from control.core.contract import Contract
 from control.core.tensors import AnswerTensor, InferRequest
 from control.errors import MalformedRequest
@@ -15,6 +15,7 @@ from control.profiling.subject import allowed
 from control.verification.asking import Cause, NotAnswered, Subject
 from control.verification.golden_answers import ERROR_STATUSES, Expectations, answer_fault
 from control.verification.made_requests import made_requests
+from control.verification.plain_words import plain
 from control.verification.trial import Solo, Trial
 from control.verification.verdicts import Bad, Skipped
 
@@ -59,18 +60,16 @@ async def check_golden(trial: Trial) -> str:
 def golden_requests(folder: Path, subject: Subject) -> Iterator[Golden]:
     """Give those that are for a version; raises Bad where one cannot be read."""
     try:
-        listed = json.loads((folder / GOLDEN).read_bytes())["requests"]
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Bad(f"{GOLDEN} is not a list of golden requests: {error}") from error
+        listed = read_golden(folder)
+    except ContractBroken as error:
+        raise Bad(plain(str(error))) from error
     for place, one in enumerate(listed):
         if one.get("version") not in (None, str(subject.version)):
             continue
         name = f"golden request '{one.get('name', place)}'"
         try:
             request = decode_golden(one, subject.contract)
-        except (MalformedRequest, KeyError, TypeError, ValueError) as error:
+        except (MalformedRequest, LookupError, TypeError, ValueError, AttributeError) as error:
             raise Bad(f"{name} is no request: {error}") from error
         yield Golden(name, request, one.get("expect", {}), one.get("expect_error", ""))
 

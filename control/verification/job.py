@@ -21,7 +21,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     (config.pbtxt, warmup); ``source`` is the model's folder in the source repository, with its
     golden.json and contract.yaml. ``live`` is the version to measure against, None without one;
     it lies in ``live_folder``, beside its own model's files, and ``live_config_json`` is what the
-    live server says of its config, empty where it does not.
+    live server says of its config, empty where it does not. ``served`` is the served repository,
+    with the other models that the version may call; empty where there is none.
 
     ``scratch`` is a folder of this verification alone: emptied before and removed afterwards.
     ``timeout_s`` bounds everything together: make it more than the policy's ``load_timeout_s``.
@@ -37,6 +38,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     live: int | None = None
     live_folder: str = ""
     live_config_json: str = ""
+    served: str = ""
     policy: VerificationPolicy = VerificationPolicy()
     comparisons: dict[str, Tolerance] = {}
     timeout_s: float = 600.0

@@ -45,7 +45,7 @@ class NoLive(Exception):
 async def load_new(copy: Copy, triton: ScratchTriton) -> Loaded:
     """Load the version on trial; raises Bad."""
     write_config(copy.folder, copy.config, copy.job.version)
-    return await _load(copy, triton, copy.folder.name, copy.job.version)
+    return await load_as(copy, triton, copy.folder.name, copy.job.version)
 
 
 @asynccontextmanager
@@ -70,7 +70,7 @@ async def _load_live(copy: Copy, triton: ScratchTriton) -> Loaded:
         folder = copy_model(triton.repository, name, files.parent, job.live, files)
         config = read_json_config(job.live_config_json) or read_config(files.parent)
         write_config(folder, for_measuring(config), job.live)
-        return await _load(copy, triton, name, job.live)
+        return await load_as(copy, triton, name, job.live)
     except (OSError, ContractBroken) as error:
         message = f"version {job.live} cannot be copied: {plain(str(error))}"
         raise NoLive(message) from error
@@ -79,7 +79,8 @@ async def _load_live(copy: Copy, triton: ScratchTriton) -> Loaded:
         raise NoLive(message) from error
 
 
-async def _load(copy: Copy, triton: ScratchTriton, name: str, version: int) -> Loaded:
+async def load_as(copy: Copy, triton: ScratchTriton, name: str, version: int) -> Loaded:
+    """Load what lies in the scratch repository under a name; raises Bad."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     stubs = await load_version(triton, name, version, copy.job.policy.load_timeout_s)

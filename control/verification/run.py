@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from control.config import TritonSettings
+from control.verification.called_models import load_called
 from control.verification.contract_check import check_contract, check_loaded_contract
 from control.verification.file_checks import check_files, copy_version, is_ensemble
 from control.verification.golden_check import check_golden
@@ -24,6 +25,7 @@ from control.verification.mates_check import check_batch_mates
 from control.verification.parallel_check import check_concurrency
 from control.verification.profile_check import check_profile
 from control.verification.scratch_triton import ScratchTriton, clean_up, scratch_triton
+from control.verification.shared_files_check import check_shared_files
 from control.verification.trial import Copy, Trial
 from control.verification.verdicts import Bad, CannotJudge, Skipped, Starved
 
@@ -37,6 +39,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Trial], Awaitable[str]]], ...]] = (
     ("batch_mates", check_batch_mates),
     ("concurrency", check_concurrency),
     ("profile", check_profile),
+    ("shared_files", check_shared_files),
 )
 
 
@@ -115,6 +118,7 @@ class Verification:
 
     async def _load(self, copy: Copy, triton: ScratchTriton) -> Trial:
         self._current = "load"
+        await load_called(copy, triton)
         async with loading_live(copy, triton) as loading:
             new = await load_new(copy, triton)
             live, why = await _ended(loading)

@@ -86,6 +86,7 @@ def test_every_key_knows_its_line():
         ("a: !!float ''", 1, "a", "is no float"),
         ("a: !!bool perhaps", 1, "a", "is no bool: 'perhaps'"),
         (f"a: {'9' * 5000}", 1, "a", "is no int"),
+        (f"a: 0x{'f' * 4000}", 1, "a", "is no int"),
         ("a: 1\n---\nb: 2", 2, "", "found another document"),
         ("a: 1\n- b", 2, "", "is not YAML"),
         ("a: [1", 1, "", "is not YAML"),

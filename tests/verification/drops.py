@@ -86,6 +86,7 @@ class Drop:
     root: Path
     files: dict[str, str] = field(default_factory=lambda: {"model.py": code()})
     config: str = CONFIG
+    live_config: str = CONFIG
     contract: str = CONTRACT
     golden: list[dict[str, Any]] | None = field(default_factory=lambda: [*GOLDEN])
     live_files: Mapping[str, str] | None = field(default_factory=lambda: {"model.py": code()})
@@ -113,7 +114,7 @@ class Drop:
             (self.source / "contract.yaml").write_text(self.contract)
         if self.golden is not None:
             (self.source / "golden.json").write_text(json.dumps({"requests": self.golden}))
-        (self.served / "config.pbtxt").write_text(CONFIG)
+        (self.served / "config.pbtxt").write_text(self.live_config)
         write_all(self.served / "1", self.live_files or {})
         has_live = self.live_files is not None
         return Job(
@@ -127,6 +128,7 @@ class Drop:
             live=1 if has_live else None,
             live_folder=str(self.served / "1") if has_live else "",
             live_config_json=json.dumps(read_config(self.served)) if has_live else "",
+            served=str(self.served.parent),
             policy=self.policy,
             comparisons=self.comparisons,
             timeout_s=self.timeout_s,

@@ -51,6 +51,11 @@ REMEMBERS = """
 before, self.last = self.last, values[0, 0]
 return values * 2 + np.float32(0.5 * (before > 6))
 """
+FACTOR = 'parameters {{ key: "factor" value {{ string_value: "{}" }} }}\n'
+READS_FACTOR = """
+import json
+self.factor = float(json.loads(args["model_config"])["parameters"]["factor"]["string_value"])
+"""
 
 
 def golden(name: str, rows: list[Any], low: float, high: float) -> dict[str, Any]:
@@ -210,8 +215,8 @@ BAD: dict[str, tuple[str, str, dict[str, Any]]] = {
     "shares a buffer among processes": (
         "concurrency",
         (
-            r"golden request '\w+' is answered differently in parallel:"
-            r" outputs\.Y\[0\] is \S+, expected \S+ within 1e-05 \+ 0\.001 of it"
+            r"golden request '\w+'.* is answered differently in parallel:"
+            r" outputs\.Y(\[0\] is \S+, expected \S+ within 1e-05 \+ 0\.001 of it| has shape .*)"
         ),
         {
             "files": model(answer=SHARED_FILE),
@@ -247,6 +252,37 @@ BAD: dict[str, tuple[str, str, dict[str, Any]]] = {
             r" \(4 times the \d+ MiB of version 1, and 64 MiB\)"
         ),
         {"files": model(initialize="self.held = np.ones(50_000_000)")},
+    ),
+    "has golden requests of another form": (
+        "files",
+        r"golden\.json: requests\[0\]: must be an object, got str",
+        {"golden": ["two"]},
+    ),
+    "brings a config that the live version does not load with": (
+        "shared_files",
+        (
+            r"with the config and the files that it brings for all versions,"
+            r" version 1 does not load: KeyError: 'factor'"
+        ),
+        {
+            "config": CONFIG + FACTOR.format(2).replace("factor", "other"),
+            "live_config": CONFIG + FACTOR.format(2),
+            "live_files": model(initialize=READS_FACTOR),
+        },
+    ),
+    "brings a config that the live version answers differently with": (
+        "shared_files",
+        (
+            r"with the config and the files that it brings for all versions,"
+            r" version 1 answers golden request 'two' differently: .*"
+        ),
+        {
+            "config": CONFIG + FACTOR.format(3),
+            "live_config": CONFIG + FACTOR.format(2),
+            "live_files": model(
+                initialize=READS_FACTOR, answer="return values * np.float32(self.factor)"
+            ),
+        },
     ),
 }
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from control.core.canary_policy import Tolerance
-from control.verification.job import Report
-from tests.verification.drops import CONFIG, CONTRACT, GOLDEN, Drop, code
+from control.repository.pinned_config import pin
+from control.verification.job import Report, read_report
+from tests.verification.drops import CONFIG, CONTRACT, GOLDEN, Drop, code, running, write_all
 
 pytestmark = pytest.mark.triton
 
@@ -31,7 +32,7 @@ def good(folder: Path, **drop: Any) -> Report:
 def test_a_good_version_passes_every_check(tmp_path: Path) -> None:
     """Each check is listed, with what it has found; times and memory beside the live version's."""
     report = good(tmp_path)
-    assert [one.name for one in report.checks] == [*ALL, "profile"]
+    assert [one.name for one in report.checks] == [*ALL, "profile", "shared_files"]
     assert {one.result for one in report.checks} == {"passed"}
     assert found(report, "golden")[1] == "3 golden requests are answered as expected"
     assert found(report, "concurrency")[1] == ("208 requests of 16 senders are answered as alone")
@@ -179,3 +180,34 @@ def test_a_golden_request_that_should_be_refused_but_is_not(tmp_path: Path) -> N
     refused = {"name": "no", "version": None, "inputs": {"X": [[1]]}, "expect_error": "INVALID_ARG"}
     report = Drop(tmp_path, golden=[refused], contract=CONTRACT).verify()
     assert report.reason == "golden request 'no' must be refused with INVALID_ARG, got an answer"
+
+
+def test_a_live_version_that_works_with_the_new_config_is_noted(tmp_path: Path) -> None:
+    """Once the new version is loaded, both run with it."""
+    report = good(
+        tmp_path, config=CONFIG + 'parameters { key: "unused" value { string_value: "3" } }'
+    )
+    assert found(report, "shared_files")[1].startswith("version 1 loads with them, and answers")
+
+
+_CALLS_ANOTHER = """
+asked = pb_utils.InferenceRequest(
+    model_name="doubler", requested_output_names=["Y"], inputs=[pb_utils.Tensor("X", values)]
+)
+answer = asked.exec()
+if answer.has_error():
+    raise RuntimeError(answer.error().message())
+return pb_utils.get_output_tensor_by_name(answer, "Y").as_numpy()
+"""
+
+
+def test_a_version_that_calls_another_model_finds_it(tmp_path: Path) -> None:
+    """As it is served; its own answers are judged, whoever computes them."""
+    drop = Drop(tmp_path, files={"model.py": code(answer=_CALLS_ANOTHER)})
+    job = drop.job()
+    other = drop.served.parent / "doubler"
+    write_all(other, {"1/model.py": code(), "config.pbtxt": pin(CONFIG, "doubler", [1])})
+    with running(job) as process:
+        process.wait(drop.timeout_s)
+    report = read_report(drop.report)
+    assert (report.verdict, report.reason) == ("good", ""), report

@@ -14,14 +14,16 @@ from control.core.canary_policy import CanaryPolicy
 from control.core.rollout_facts import Result
 from control.core.rollout_record import ModelRecord, Rollout
 from control.observability.logs import get_logger
-from control.verification.job import Job, Report, read_report, write_job
+from control.verification.job import Job, Measurements, Report, read_report, write_job
+from control.verification.scratch_triton import clean_up
 
 #: Beyond the time for its load, which the policy gives.
 _TIMEOUT_S: Final = 300.0
 #: How long a verification that is not wanted any more may take to end its tritonserver.
 _PATIENCE_S: Final = 15.0
-#: A verification that cannot say anything is made again so often.
+#: A verification that cannot say anything is made again so often, and for so long: others wait.
 _MOST_UNDECIDED: Final = 10
+_MOST_UNDECIDED_S: Final = 600.0
 
 _log = get_logger("rollouts")
 
@@ -34,7 +36,7 @@ class Verifier:
         self._state = state
         self._places = places
         self._policies = policies
-        self._undecided: dict[str, int] = {}
+        self._undecided: dict[str, tuple[int, float]] = {}
 
     async def verify(self, model: ModelRecord, rollout: Rollout) -> Result:
         """Give the verdict; raises NotDone where there is none, for the first few times."""
@@ -50,15 +52,16 @@ class Verifier:
             took_s=report.measurements.took_s,
         )
         if report.verdict == "undecided":
-            self._give_up_at_last(rollout, report.reason)
+            self._give_up_at_last(rollout, report)
             return Result(is_good=False, detail=f"it cannot be verified: {report.reason}")
         return Result(report.verdict == "good", report.reason or _summary(report))
 
-    def _give_up_at_last(self, rollout: Rollout, reason: str) -> None:
-        count = self._undecided.get(rollout.rollout, 0) + 1
-        self._undecided = {rollout.rollout: count}
-        if count < _MOST_UNDECIDED:
-            raise NotDone(reason)
+    def _give_up_at_last(self, rollout: Rollout, report: Report) -> None:
+        count, spent_s = self._undecided.get(rollout.rollout, (0, 0.0))
+        count, spent_s = count + 1, spent_s + (report.measurements.took_s or 0.0)
+        self._undecided = {rollout.rollout: (count, spent_s)}
+        if count < _MOST_UNDECIDED and spent_s < _MOST_UNDECIDED_S:
+            raise NotDone(report.reason)
 
     def _job(self, model: ModelRecord, rollout: Rollout, policy: CanaryPolicy) -> Job:
         name, version, live = model.model, rollout.version, model.stable
@@ -75,6 +78,7 @@ class Verifier:
             live=live,
             live_folder=live_folder,
             live_config_json=self._live_config(name, live),
+            served=str(self._places.served.folder),
             policy=policy.verification,
             comparisons=dict(policy.comparisons),
             timeout_s=policy.verification.load_timeout_s + _TIMEOUT_S,
@@ -100,9 +104,11 @@ class Verifier:
             await asyncio.shield(_end(process))
         try:
             return await asyncio.to_thread(read_report, report)
-        except (OSError, ValueError) as error:
-            message = f"the verification ended with status {code} and without a report"
-            raise NotDone(message) from error
+        except (OSError, ValueError):
+            # The version may have killed it: that must not go on for ever, nor leave anything.
+            await asyncio.to_thread(_clean_up, job)
+            reason = f"the verification ended with status {code} and without a report"
+            return Report(job.model, job.version, "undecided", reason, [], Measurements())
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -123,3 +129,7 @@ def _summary(report: Report) -> str:
     skipped = [one.name for one in report.checks if one.result == "skipped"]
     left_out = f"; not applicable: {', '.join(skipped)}" if skipped else ""
     return f"it has passed verification: {', '.join(passed)}{left_out}"
+
+
+def _clean_up(job: Job) -> None:
+    clean_up(Path(job.scratch).resolve())
