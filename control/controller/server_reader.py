@@ -32,6 +32,7 @@ class ServerReader:
         self._watch = watch
         self._pid_file = pid_file
         self._documents: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        self._bygone: set[int] = set()
         #: What the server said last of each version, by model.
         self.states: Mapping[str, Mapping[int, str]] = {}
 
@@ -50,7 +51,7 @@ class ServerReader:
         for entry in entries:
             states.setdefault(entry.model, {})[entry.version] = entry.state
         self.states = states
-        dead = self._dead_stubs()
+        dead = self._dead_stubs(entries)
         found = [await self._read_version(entry, dead) for entry in entries]
         return [version for version in found if version is not None]
 
@@ -83,7 +84,23 @@ class ServerReader:
         metadata = await read_document(self._upstream, path)
         return metadata, await read_document(self._upstream, f"{path}/config")
 
-    def _dead_stubs(self) -> list[Stub]:
+    def _dead_stubs(self, entries: Sequence[IndexEntry]) -> list[Stub]:
+        """List those that versions of now are served by.
+
+        One that hung in a request when its version was unloaded stays a zombie for as long as the
+        server lives: whoever is dead while its version is not ready says nothing of a later load.
+        """
+        stubs = self._scan()
+        dead = [one for one in stubs if one.dead and not one.is_complementing]
+        ready = [one for one in entries if one.state == _READY]
+        self._bygone = {
+            stub.pid
+            for stub in dead
+            if stub.pid in self._bygone or not any(_serves(stub, entry) for entry in ready)
+        }
+        return [one for one in dead if one.pid not in self._bygone]
+
+    def _scan(self) -> list[Stub]:
         if self._pid_file is None:
             return []
         try:
@@ -91,7 +108,7 @@ class ServerReader:
         except (OSError, ValueError) as error:
             message = "tritonserver is not running"
             raise TritonAway(message) from error
-        return [stub for stub in self._watch.scan(pid) if stub.dead]
+        return self._watch.scan(pid)
 
 
 def connect(server: ExtraServer, secret: str) -> ServerReader:
@@ -106,7 +123,9 @@ def _absence(entry: IndexEntry) -> str:
 
 
 def _death(entry: IndexEntry, dead: Sequence[Stub]) -> str:
-    for stub in dead:
-        if stub.model == entry.model and stub.version in {0, entry.version}:
-            return "its Python process has died"
-    return ""
+    is_dead = any(_serves(stub, entry) for stub in dead)
+    return "its Python process has died" if is_dead else ""
+
+
+def _serves(stub: Stub, entry: IndexEntry) -> bool:
+    return stub.model == entry.model and stub.version in {0, entry.version}

@@ -94,7 +94,7 @@ def _staged(record: ModelRecord, _: Rollout, facts: Facts, now_s: float) -> Step
     return Step(_moved(record, Phase.VERIFYING, reason, now_s), Phase.VERIFYING.value, reason)
 
 
-def _verifying(record: ModelRecord, _: Rollout, facts: Facts, now_s: float) -> Step | None:
+def _verifying(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
     done = facts.done.get(Work.VERIFY)
     if done is None:
         return None
@@ -105,6 +105,8 @@ def _verifying(record: ModelRecord, _: Rollout, facts: Facts, now_s: float) -> S
         return None
     if not asked.is_good:
         return end(record, asked.detail, now_s)
+    if rollout.version in facts.loaded:
+        return None  # from an attempt before, perhaps with other files: that is unloaded first
     reason = done.detail or "it has passed verification"
     return Step(_moved(record, Phase.LOADING, reason, now_s), Phase.LOADING.value, reason)
 
@@ -176,21 +178,16 @@ def _canary(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -
 
 def _promoting(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
     failing = _failing(record, facts, now_s)
-    if failing is not None:
+    if failing is not None or rollout.version not in facts.ready:
         return failing
     if not is_pin_moved(record):
-        return _move_pin(record, rollout, facts, now_s)
+        return _move_pin(record, rollout, now_s)
     if rollout.is_paused or now_s - rollout.step_since_s < facts.policy.bake_time_s:
         return None
     return _finish(record, rollout, now_s)
 
 
-def _move_pin(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
-    failed = _failed_load(record, facts, now_s)
-    if failed is not None:
-        return failed
-    if rollout.version not in facts.ready:
-        return None
+def _move_pin(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
     reason = f"it gets all requests; version {record.stable} stays loaded meanwhile"
     baking = replace(rollout, weight=100.0, is_manual=False, step_since_s=now_s)
     pinned = replace(record, stable=rollout.version, previous=record.stable, rollout=baking)
@@ -230,11 +227,12 @@ def samples_of_step(rollout: Rollout, calls: int) -> int:
 
 
 def _failing(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
-    reason = facts.stopped
-    if not reason:
-        judgement = judge(facts.policy, facts.counts)
-        reason = judgement.reason if judgement.verdict is Verdict.FAILING else ""
-    return end(record, reason, now_s) if reason else None
+    failed = _failed_load(record, facts, now_s)
+    if failed is not None:
+        return failed  # a tritonserver that was started anew could not load it again, say
+    judgement = judge(facts.policy, facts.counts)
+    is_failing = judgement.verdict is Verdict.FAILING
+    return end(record, judgement.reason, now_s) if is_failing else None
 
 
 def _take_step(

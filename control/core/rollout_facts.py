@@ -49,8 +49,9 @@ class Facts:
     """``folders`` None says that the source repository cannot be seen now.
 
     ``ready`` are the versions that can answer in the main tritonserver, ``ready_apart`` those in a
-    server of their own. ``done`` holds the results of the attempt that is under way. ``stopped`` is
-    why a gateway has stopped the canary, or a rollback was asked for; empty where none was.
+    server of their own; ``loaded`` are all that the main one has, those whose process has died
+    included. ``done`` holds the results of the attempt that is under way. ``stopped`` is why a
+    gateway has stopped the canary, or a rollback was asked for; empty where none was.
     ``is_stateful``: its requests belong together, so they cannot be split between versions.
     ``has_slot``: a verification may begin.
     """
@@ -58,6 +59,7 @@ class Facts:
     folders: Mapping[int, SourceFolder] | None = None
     ready: frozenset[int] = frozenset()
     ready_apart: frozenset[int] = frozenset()
+    loaded: frozenset[int] = frozenset()
     done: Mapping[Work, Result] = field(default_factory=dict)
     counts: JudgeCounts = field(default_factory=JudgeCounts)
     stopped: str = ""

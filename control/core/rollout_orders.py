@@ -81,7 +81,9 @@ def _ordered(
         return _NOTHING
     rollout, version = current
     if version.phase not in phases:
-        return f"version {version.version} is {version.phase.value}: it has no traffic yet"
+        has_all = version.phase is Phase.PROMOTING
+        why = "it gets all requests already" if has_all else "it has no traffic yet"
+        return f"version {version.version} is {version.phase.value}: {why}"
     return change(rollout, version)
 
 

@@ -73,6 +73,17 @@ class ModelView:
         """Whether a request that does not name this version may be given to it."""
         return self.route is None or version in self.route.live
 
+    def may_be_named(self, version: int) -> bool:
+        """Whether a request that names this version may be given to it.
+
+        One that has been taken out gets nothing from then on, so that nobody calls it any more when
+        it is unloaded.
+        """
+        route = self.route
+        if route is None or version == route.stable or version in route.live:
+            return True
+        return route.canary is not None and version == route.canary.version
+
     def _choose_default(self) -> VersionView | None:
         if self.route is not None and self.route.stable is not None:
             stable = self.versions.get(self.route.stable)
@@ -128,7 +139,7 @@ def choose_version(
         default = view.default
         return default or NotReady(f"model '{model}' has no ready version", view.newest_loaded)
     pinned = view.versions.get(version)
-    if pinned is None:
+    if pinned is None or not view.may_be_named(version):
         named = f"version {version}" if version != UNKNOWN_VERSION else "with this version"
         return Missing(f"Request for unknown model: '{model}' {named} is not found")
     if not pinned.ready:

@@ -11,12 +11,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from control.child import ChildSetup, save_child_setup
 from control.config import Settings, without_our_variables
 from control.identity.tokens import mint_token, operator_record
 from control.launcher.child import Child, ChildPlan
+from control.launcher.dead_gauges import forget_dead_gauges
 from control.launcher.extra_servers import ExtraServersKept
 from control.launcher.first_start import prepare_served
 from control.launcher.server_desk import ServerDesk
@@ -186,6 +188,7 @@ class _Launcher:
                 command=[sys.executable, "-m", module, "--setup", str(file)],
                 environment=environment,
                 inherited=tuple(descriptors.values()),
+                prepare=partial(forget_dead_gauges, self._paths.metrics),
             )
 
         controller = Child(plan("controller", "control.controller.process"))

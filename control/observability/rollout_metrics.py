@@ -45,3 +45,24 @@ class RolloutMetrics:
             [*names, "result"],
             registry=registry,
         )
+
+
+class RolloutOutcomes:
+    """The controller's series, in the files that gateways show."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Declare the series in ``registry``."""
+        self.ended = Counter(
+            "seawall_rollouts_total",
+            "Rollouts that have ended, by the phase that the version has come to: 'live',"
+            " 'rolled_back' or 'rejected'. Of several controllers, the one that ended it counts.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self.phase = Gauge(
+            "seawall_rollout_phase",
+            "1 for the phase that a version is in while it is rolled out. Absent while nothing is.",
+            ["model", "version", "phase"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )

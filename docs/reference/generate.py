@@ -14,6 +14,7 @@ from control.config import Settings, environment_name
 from control.contracts.document import ContractDocument
 from control.controller.admin.app import describe_admin_api
 from control.observability.metrics import GatewayMetrics
+from control.observability.rollout_metrics import RolloutOutcomes
 
 _HERE = Path(__file__).parent
 _MADE = "<!-- Made by `make docs`; edit the code instead. -->\n\n"
@@ -45,6 +46,7 @@ def render_metrics() -> str:
     """Every series of the data plane."""
     registry = CollectorRegistry()
     GatewayMetrics(registry)
+    RolloutOutcomes(registry)
     lines = [
         "# Metrics",
         "",

@@ -141,6 +141,22 @@ async def test_a_version_comes_back_with_its_process(pid_file: Path) -> None:
     assert (await versions(reader))["m", 1].ready
 
 
+async def test_a_process_that_is_left_of_an_earlier_load_says_nothing_of_a_later_one(
+    pid_file: Path,
+) -> None:
+    """One that hung when its version was unloaded stays a zombie until tritonserver ends."""
+    index = FakeIndex(ready("m", 1), unloaded("m", 2))
+    left, new = Stub(1, "m", 2, dead=True), Stub(2, "m", 2, dead=False)
+    watch = FakeWatch(left)
+    reader = TritonReader(FakeUpstream(), index, watch, pid_file)
+    await versions(reader)
+    watch.stubs = [left, new]
+    index.entries = [ready("m", 1), ready("m", 2)]
+    assert (await versions(reader))["m", 2].ready
+    watch.stubs = [left, Stub(2, "m", 2, dead=True)]
+    assert not (await versions(reader))["m", 2].ready
+
+
 async def test_what_was_never_loaded_is_left_out(pid_file: Path) -> None:
     """Triton has no documents of a version that never loaded; nobody can ask for it."""
     index = FakeIndex(unloaded("m", 1, "broken"), ready("n", 1))

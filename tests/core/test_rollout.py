@@ -8,7 +8,13 @@ from control.core.canary_policy import Isolation
 from control.core.rollout import decide, end, promote
 from control.core.rollout_facts import Result, Work
 from control.core.rollout_phases import Phase
-from control.core.rollout_route import is_pin_moved, route_of, version_apart, versions_in_main
+from control.core.rollout_route import (
+    is_pin_moved,
+    live_versions,
+    route_of,
+    version_apart,
+    versions_in_main,
+)
 from tests.core.rollout_story import APART, POLICY, SHADOWED, Story, whole
 
 BAD = Result(is_good=False, detail="model.py is missing")
@@ -296,3 +302,44 @@ def test_a_step_that_makes_no_sense_is_an_error():
     story.go()
     with pytest.raises(ValueError, match="detected cannot become promoting"):
         promote(story.record, "", 1.0)
+
+
+def test_nothing_bakes_to_its_end_while_it_cannot_answer():
+    """A tritonserver that is started anew has the version before; the promoted one comes later."""
+    story = Story()
+    story.to_baking()
+    story.knows(ready=frozenset({1}))
+    story.wait(100.0)
+    assert story.go() == []
+    assert live_versions(story.record) == {1}
+    story.knows(ready=frozenset({1, 2}))
+    assert story.go() == ["live"]
+
+
+@pytest.mark.parametrize("bring", [Story.to_canary, Story.to_baking])
+def test_a_version_that_cannot_be_loaded_a_second_time_is_rolled_back(bring):
+    """It was loaded once; a tritonserver that is started anew has to have it too."""
+    story = Story()
+    bring(story)
+    story.knows(ready=frozenset({1}))
+    story.did(Work.LOAD, BAD)
+    assert story.go() == ["rolled_back"]
+    assert story.reason(2) == "it does not load: model.py is missing"
+    assert story.record.stable == 1
+
+
+def test_a_version_is_not_loaded_while_an_earlier_attempt_with_it_still_is():
+    """What is loaded may have other files: it would be taken for the new ones."""
+    story = Story()
+    story.to_canary()
+    story.knows(stopped="it failed", loaded=frozenset({1, 2}))
+    assert story.go() == ["rolled_back"]
+    story.drop(2, "mended")
+    story.go()
+    story.did(Work.STAGE, Result(is_good=True, detail="mended"))
+    story.go()
+    story.did(Work.VERIFY)
+    story.did(Work.ASK_PRE_ROLLOUT)
+    assert (story.go(), story.phase(2)) == ([], Phase.VERIFYING)
+    story.knows(ready=frozenset({1}), loaded=frozenset({1}))
+    assert story.go() == ["loading"]

@@ -117,7 +117,7 @@ def test_orders_that_do_not_fit_the_phase_are_refused_in_words():
     assert "no traffic yet" in set_weight(story.record, 5.0, "")
     baking = Story()
     baking.to_baking()
-    assert "promoting" in promote_now(baking.record, "", 1.0)
+    assert "gets all requests already" in promote_now(baking.record, "", 1.0)
     shadowing = Story()
     shadowing.knows(policy=SHADOWED)
     shadowing.to_canary()

@@ -99,11 +99,20 @@ def test_a_route_says_where_unpinned_requests_go(
 
 
 def test_a_version_that_is_tried_out_is_chosen_by_its_number() -> None:
-    """Who pins a version gets it, whatever the route says."""
+    """Who pins a version gets it, while it is served or tried out."""
     versions = {number: view(number, ready=True) for number in (1, 2)}
-    snapshot = Snapshot(1, {"m": ModelView("m", versions, Route(1, frozenset({1})))})
+    canary = CanaryRoute("r", 2, 5.0, 0.0, DEFAULT_CANARY)
+    snapshot = Snapshot(1, {"m": ModelView("m", versions, Route(1, frozenset({1}), canary))})
     assert choose_version(snapshot, "m", 2) is versions[2]
     assert choose_version(snapshot, "m", None) is versions[1]
+
+
+def test_a_version_that_has_been_taken_out_is_not_there_any_more() -> None:
+    """It is still loaded for a moment: a call of it would be lost when it is unloaded."""
+    versions = {number: view(number, ready=True) for number in (1, 2)}
+    snapshot = Snapshot(1, {"m": ModelView("m", versions, Route(2, frozenset({2})))})
+    assert isinstance(choose_version(snapshot, "m", 1), Missing)
+    assert choose_version(snapshot, "m", 2) is versions[2]
 
 
 def test_a_model_whose_only_version_is_tried_out_is_not_loaded() -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+
 from control.child import ChildSetup
 from control.controller.announcement import announcements
 from control.controller.directive_source import DirectiveSource
@@ -25,6 +27,7 @@ from control.controller.rollouts.places import Places
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.quiet import Quiet
 from control.controller.rollouts.reports import CanaryReports
+from control.controller.rollouts.series import RolloutSeries
 from control.controller.rollouts.serving import MainServer, Serving
 from control.controller.rollouts.verifier import Verifier
 from control.controller.rollouts.works import Works
@@ -35,6 +38,7 @@ from control.core.rollout_record import ModelRecord
 from control.core.rollout_route import route_of
 from control.core.routes import Routes
 from control.link.launcher_client import ExtraServers
+from control.observability.rollout_metrics import RolloutOutcomes
 from control.repository.served import ServedRepository
 from control.repository.watch import RepositoryWatch
 from control.state.store import StateStore
@@ -78,6 +82,7 @@ class Rollouts:
         self._watch = RepositoryWatch(repository, settings.repository)
         holder = f"{socket.gethostname()}:{paths.shared_memory_prefix}"
         self._lead = Lead(around.store.leases, holder)
+        self._series = RolloutSeries(RolloutOutcomes(CollectorRegistry()), self.book)
         self.book.on_change(self._announce)
 
     async def prepare(self) -> None:
@@ -131,7 +136,8 @@ class Rollouts:
         # A route holds at the next look of the directives; this brings it at once.
         self.book.on_change(partial(self._poke, directives))
         async with asyncio.TaskGroup() as parts:
-            for part in (self._lead, self._watch, driver, serving, apart, self._hooks):
+            parts_of_ours = (driver, serving, apart, self._series)
+            for part in (self._lead, self._watch, self._hooks, *parts_of_ours):
                 parts.create_task(part.run())
 
     def _poke(self, directives: DirectiveSource, _before: ModelRecord | None, _step: Step) -> None:

@@ -1,7 +1,9 @@
 """Gathers what is known of a model: its folders, its loaded versions, its canary's outcomes."""
 
 import asyncio
+import time
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -12,8 +14,12 @@ from control.controller.rollouts.works import Works
 from control.core.canary_policy import CanaryPolicy
 from control.core.contract import derive_contract
 from control.core.rollout_facts import Facts, SourceFolder, Work
-from control.core.rollout_record import ModelRecord
+from control.core.rollout_record import ModelRecord, Rollout
 from control.repository.watch import RepositoryWatch
+
+#: A process that is being ended with its server looks dead for a moment.
+_DEAD_FOR_GOOD_S: Final = 1.0
+_LOADED: Final = "READY"
 
 
 class Evidence:
@@ -33,6 +39,7 @@ class Evidence:
         self._reports = reports
         self._policies = policies
         self._works = works
+        self._dead_since_s: dict[str, float] = {}
 
     def models(self) -> Iterable[str]:
         """Name the models that have a folder with a version in the source repository."""
@@ -51,6 +58,8 @@ class Evidence:
     def forget_others(self, rollouts: set[str]) -> None:
         """Forget attempts that are over."""
         self._reports.forget_others(rollouts)
+        for name in self._dead_since_s.keys() - rollouts:
+            del self._dead_since_s[name]
 
     async def gather(self, record: ModelRecord) -> Facts:
         """Give what is known now."""
@@ -62,13 +71,15 @@ class Evidence:
         policy = await asyncio.to_thread(self._policies.of, model, version)
         if rollout is None:
             return Facts(folders, here, apart, policy=policy)
+        states = self._state.states(model) or {}
         return Facts(
             folders=folders,
             ready=here,
             ready_apart=apart,
+            loaded=frozenset(one for one, state in states.items() if state == _LOADED),
             done=self._works.done(rollout.rollout, rollout.step),
             counts=self._reports.counts(rollout.rollout),
-            stopped=self.stopped(rollout.rollout),
+            stopped=self.stopped(rollout.rollout) or self._death(model, rollout),
             is_stateful=self._is_stateful(record),
             has_slot=not self._works.is_running(Work.VERIFY),
             policy=policy,
@@ -87,7 +98,28 @@ class Evidence:
     def _ready(self, model: str) -> tuple[frozenset[int], frozenset[int]]:
         ready = [one for one in self._state.versions if one.model == model and one.ready]
         here = frozenset(one.version for one in ready if not one.upstream)
+        if self._state.index is None:
+            here = frozenset()  # what is known is from before the main tritonserver went away
         return here, frozenset(one.version for one in ready if one.upstream)
+
+    def _death(self, model: str, rollout: Rollout) -> str:
+        """Say that the process of a loaded version is dead, and stays so; empty where it is not.
+
+        Who has traffic is found out sooner, by gateways.
+        """
+        name, now_s = rollout.rollout, time.monotonic()
+        reason = self._death_now(model, rollout.version)
+        if not reason:
+            self._dead_since_s.pop(name, None)
+            return ""
+        is_old = now_s - self._dead_since_s.setdefault(name, now_s) >= _DEAD_FOR_GOOD_S
+        return reason if is_old else ""
+
+    def _death_now(self, model: str, version: int) -> str:
+        for one in self._state.versions:
+            if (one.model, one.version) == (model, version) and one.loaded:
+                return one.reason
+        return ""
 
     def _is_stateful(self, record: ModelRecord) -> bool:
         for one in self._state.versions:

@@ -15,7 +15,7 @@ from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.works import WorkKey, Works
 from control.core.rollout_facts import Result, Work
 from control.core.rollout_phases import ENDED, Phase
-from control.core.rollout_record import ModelRecord
+from control.core.rollout_record import ModelRecord, Rollout
 from control.core.rollout_route import live_versions, versions_in_main
 from control.observability.logs import get_logger
 from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
@@ -24,6 +24,8 @@ from control.triton.management import LoadFailed, TritonAway
 _INTERVAL_S: Final = 0.2
 #: What has failed, and what says nothing of a version, is tried again after this time.
 _AGAIN_S: Final = 5.0
+#: So many loads of one attempt may end with the whole tritonserver: one can be a coincidence.
+_MOST_DEATHS: Final = 2
 #: How long callers of a version that has done its work may take, and those of a bad one.
 _PATIENCE_S: Final = 60.0
 _PATIENCE_WITH_BAD_S: Final = 5.0
@@ -83,6 +85,7 @@ class Serving:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._pinned: dict[str, frozenset[int]] = {}
         self._forgotten: dict[str, frozenset[int]] = {}
+        self._deaths: dict[str, tuple[str, int]] = {}
 
     async def run(self) -> None:
         """Compare and mend for ever."""
@@ -105,8 +108,8 @@ class Serving:
     def _mend(
         self, record: ModelRecord, states: Mapping[int, str]
     ) -> Coroutine[Any, Any, None] | None:
-        wanted = versions_in_main(record)
         loaded = frozenset(number for number, state in states.items() if state == _READY)
+        wanted = versions_in_main(record) - (self._refused(record) - loaded)
         missing = {number for number in wanted - loaded if states.get(number) not in _CHANGING}
         if missing:
             return self._bring_up(record, wanted, loaded)
@@ -116,6 +119,13 @@ class Serving:
             return self._take_down(record, wanted, loaded)
         left = _ended(record) - loaded - self._forgotten.get(record.model, frozenset())
         return self._forget(record.model, left) if left else None
+
+    def _refused(self, record: ModelRecord) -> frozenset[int]:
+        """Give the version under way where its end is only a matter of time: it is left alone."""
+        rollout = record.rollout
+        if rollout is None or not self._works.stopped(rollout.rollout):
+            return frozenset()
+        return frozenset({rollout.version})
 
     async def _do(self, model: str, mend: Coroutine[Any, Any, None]) -> None:
         try:
@@ -141,10 +151,29 @@ class Serving:
         except (LoadFailed, SourceRefused) as error:
             _log.error("load_failed", model=model, versions=sorted(wanted), reason=str(error))
             if rollout is not None and tried in wanted - loaded:
-                key = WorkKey(rollout.rollout, Work.LOAD)
-                self._works.note(key, Result(is_good=False, detail=str(error)))
+                self._refuse(rollout, str(error))
             else:
                 await asyncio.sleep(_AGAIN_S)
+        except TritonAway:
+            if rollout is not None and tried in wanted - loaded:
+                self._note_death(model, rollout)
+            raise
+        else:
+            self._deaths.pop(model, None)
+
+    def _note_death(self, model: str, rollout: Rollout) -> None:
+        """Note that tritonserver went away in a load: it must not do so again and again."""
+        name, count = self._deaths.get(model, ("", 0))
+        count = count + 1 if name == rollout.rollout else 1
+        self._deaths[model] = rollout.rollout, count
+        if count >= _MOST_DEATHS:
+            self._refuse(rollout, f"tritonserver has died in {count} loads of it")
+
+    def _refuse(self, rollout: Rollout, reason: str) -> None:
+        """End the attempt: whoever leads, a version has to load on every host."""
+        key = WorkKey(rollout.rollout, Work.LOAD)
+        self._works.note(key, Result(is_good=False, detail=reason))
+        self._works.stop(rollout.rollout, f"it does not load: {reason}")
 
     async def _pin(self, record: ModelRecord) -> None:
         """Have a restarted tritonserver come up with what is live."""

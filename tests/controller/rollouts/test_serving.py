@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from control.controller.rollouts import places as places_module
+from control.controller.rollouts import serving
 from control.controller.rollouts.adoption import adopt_served
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.policies import Policies
@@ -17,6 +19,7 @@ from control.core.rollout_begin import begin
 from control.core.rollout_facts import Work
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord
+from control.repository.refusals import StagingFailed
 from control.state.audit import Act
 from control.triton.management import LoadFailed, TritonAway
 from tests.support.polls import eventually
@@ -121,6 +124,8 @@ async def test_a_load_that_fails_is_told_with_its_reason(scene):
     await eventually(lambda: scene.works.done("attempt", 0), "it is told")
     result = scene.works.done("attempt", 0)[Work.LOAD]
     assert (result.is_good, result.detail) == (False, "RuntimeError: no weights")
+    await scene.settled()
+    assert len(scene.triton.loads) == 1
 
 
 async def test_while_tritonserver_is_away_nothing_is_done(scene):
@@ -169,3 +174,28 @@ async def test_a_version_that_is_being_loaded_is_waited_for(scene):
     scene.triton.versions = {1: "READY", 2: "LOADING"}
     await scene.settled()
     assert scene.triton.loads == []
+
+
+async def test_a_version_whose_loads_end_with_tritonserver_is_refused(scene, monkeypatch):
+    """Once can be a coincidence; a load that is repeated for ever would take everybody down."""
+    monkeypatch.setattr(serving, "_AGAIN_S", 0.0)
+    scene.begin()
+    scene.triton.fault = TritonAway("gone")
+    await scene.settled()
+    assert scene.triton.loads == [{1, 2}, {1, 2}]
+    told = "it does not load: tritonserver has died in 2 loads of it"
+    assert scene.works.stopped("attempt") == told
+
+
+async def test_a_copy_that_cannot_be_made_is_waited_for_and_told(scene, monkeypatch, capsys):
+    """A full disk says nothing of a version."""
+
+    def stage(*_: object) -> None:
+        raise StagingFailed("the files cannot be copied: No space left on device")
+
+    scene.begin()
+    scene.places.forget("twice", 2)
+    monkeypatch.setattr(places_module, "stage", stage)
+    scene.serving.tick()
+    await eventually(lambda: "No space left" in capsys.readouterr().out, "it says so")
+    assert scene.works.done("attempt", 0) == {}

@@ -1,0 +1,81 @@
+"""What a rollout is decided by, from a state that is a few values."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from control.config import RepositorySettings
+from control.controller.loop import ControllerState
+from control.controller.rollouts import evidence as module
+from control.controller.rollouts.evidence import Evidence
+from control.controller.rollouts.policies import Policies
+from control.controller.rollouts.reports import CanaryReports
+from control.controller.rollouts.works import Works
+from control.core.canary_policy import Isolation
+from control.core.rollout_begin import adopt, begin
+from control.core.rollout_record import ModelRecord
+from control.link.messages import VersionMessage
+from control.repository.watch import RepositoryWatch
+
+
+def message(number: int, *, ready: bool = True, upstream: str = "") -> VersionMessage:
+    """A loaded version; one that is not ready has a dead process."""
+    reason = "" if ready else "its Python process has died"
+    config = b'{"name": "twice"}'
+    return VersionMessage("twice", number, True, ready, reason, b"", config, upstream=upstream)  # noqa: FBT003
+
+
+@pytest.fixture
+def state() -> ControllerState:
+    """Both versions are ready."""
+    index = {"twice": {1: "READY", 2: "READY"}}
+    return ControllerState(versions=(message(1), message(2)), index=index)
+
+
+@pytest.fixture
+async def evidence(state, places) -> Evidence:
+    """Of that state, with no drops and no reports."""
+    reports = CanaryReports(lambda _: None)
+    works = Works(asyncio.Event())
+    watch = RepositoryWatch(places.source, RepositorySettings())  # it has not looked yet
+    return Evidence(state, watch, reports, Policies(places.source), works)
+
+
+@pytest.fixture
+def record() -> ModelRecord:
+    """Version 2 is under way."""
+    adopted = adopt("twice", {1: "one"}, (), 1.0)
+    known = replace(adopted.versions[1], version=2)
+    both = replace(adopted, versions={**adopted.versions, 2: known})
+    return begin(both, 2, Isolation.SAME_SERVER, "attempt", 1.0).record
+
+
+async def test_nothing_is_ready_in_a_server_that_is_away(evidence, state, record):
+    """What was known of it before may not come back; who runs apart is still there."""
+    assert (await evidence.gather(record)).ready == {1, 2}
+    state.index = None
+    state.versions = (message(1), message(2, upstream="unix:/x"))
+    facts = await evidence.gather(record)
+    assert (facts.ready, facts.ready_apart) == (frozenset(), {2})
+
+
+async def test_a_dead_process_ends_the_attempt_without_any_traffic(
+    evidence, state, record, monkeypatch
+):
+    """Nobody would start it anew, and nobody calls it who could find out; once is no proof."""
+    state.versions = (message(1), message(2, ready=False))
+    assert (await evidence.gather(record)).stopped == ""
+    monkeypatch.setattr(module, "_DEAD_FOR_GOOD_S", 0.0)
+    assert (await evidence.gather(record)).stopped == "its Python process has died"
+    state.versions = (message(1, ready=False), message(2))
+    assert (await evidence.gather(record)).stopped == ""
+
+
+async def test_what_is_loaded_is_not_only_what_can_answer(evidence, state, record):
+    """A dead version of an earlier attempt has to go before it is loaded anew."""
+    state.versions = (message(1), message(2, ready=False))
+    facts = await evidence.gather(record)
+    assert (facts.ready, facts.loaded) == ({1}, {1, 2})
+    state.index = {"twice": {1: "READY", 2: "UNAVAILABLE"}}
+    assert (await evidence.gather(record)).loaded == {1}
