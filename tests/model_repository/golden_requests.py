@@ -106,7 +106,10 @@ def answer(model: ComputeModel, inputs: Tensors, parameters: Parameters) -> Tens
 
 def fits(output: np.ndarray, expectation: dict[str, Any]) -> bool:
     """Whether an output keeps one expectation."""
-    return values_fault(output.reshape(-1).tolist(), expectation) is None
+    texts_as_bytes = [
+        one.encode() if isinstance(one, str) else one for one in output.reshape(-1).tolist()
+    ]
+    return values_fault(texts_as_bytes, expectation) is None
 
 
 class Models:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -133,15 +134,18 @@ class Rollouts:
             around.reader,
             around.setup.admin_secret,
         )
-        # A route holds at the next look of the directives; this brings it at once.
-        self.book.on_change(partial(self._poke, directives))
+        # Routes and what is served follow at the next look; these bring it at once.
+        self.book.on_change(partial(self._call_soon, directives.poke))
+        self.book.on_change(partial(self._call_soon, serving.wake.set))
         async with asyncio.TaskGroup() as parts:
             parts_of_ours = (driver, serving, apart, self._series)
             for part in (self._lead, self._watch, self._hooks, *parts_of_ours):
                 parts.create_task(part.run())
 
-    def _poke(self, directives: DirectiveSource, _before: ModelRecord | None, _step: Step) -> None:
-        self._loop.call_soon_threadsafe(directives.poke)
+    def _call_soon(
+        self, follow: Callable[[], None], _before: ModelRecord | None, _step: Step
+    ) -> None:
+        self._loop.call_soon_threadsafe(follow)
 
     def _announce(self, before: ModelRecord | None, step: Step) -> None:
         for one in announcements(before, step, time.time()):

@@ -5,6 +5,7 @@ unloaded only when no gateway sends anything to it any more.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -86,12 +87,17 @@ class Serving:
         self._pinned: dict[str, frozenset[int]] = {}
         self._forgotten: dict[str, frozenset[int]] = {}
         self._deaths: dict[str, tuple[str, int]] = {}
+        #: Set it to have a change of the records followed at once.
+        self.wake = asyncio.Event()
 
     async def run(self) -> None:
         """Compare and mend for ever."""
         while True:
             self.tick()
-            await asyncio.sleep(_INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_INTERVAL_S):
+                    await self.wake.wait()
+            self.wake.clear()
 
     def tick(self) -> None:
         """Begin to mend every model that is not as its record says."""
