@@ -1,16 +1,15 @@
 """Loads the other models that a version may call while it answers, as they are served.
 
-Which these are, no file says: every served model counts whose name stands in quotes in the code or
-in the config. One too many costs a load; without one that is called, a good version would fail.
+Which these are is guessed from its files: one too many costs a load; without one that is called, a
+good version would fail.
 """
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from control.check.model_config import CONFIG, read_config
 from control.contracts.faults import ContractBroken
+from control.repository.mentions import named_models
 from control.repository.names import is_model_name
 from control.repository.pinned_config import pinned_versions
 from control.verification.loading import load_version
@@ -18,8 +17,6 @@ from control.verification.scratch_repository import copy_model, for_measuring, w
 from control.verification.scratch_triton import ScratchTriton
 from control.verification.trial import Copy
 from control.verification.verdicts import Bad
-
-_MAX_CODE_BYTES: Final = 1024 * 1024
 
 
 def called_models(served: Path, model: str, folder: Path) -> list[str]:
@@ -46,22 +43,11 @@ async def load_called(copy: Copy, triton: ScratchTriton) -> None:
 
 
 def _collect(served: Path, folder: Path, names: set[str], found: list[str]) -> None:
-    texts = list(_texts(folder))
-    called = {one for one in names if any(_names(text, one) for text in texts)}
+    called = named_models(folder, names)
     for name in sorted(called):
         if name not in found:
             _collect(served, served / name, names - called, found)
             found.append(name)
-
-
-def _texts(folder: Path) -> Iterator[str]:
-    for file in (folder / CONFIG, *sorted(folder.rglob("*.py"))):
-        if file.is_file() and file.stat().st_size <= _MAX_CODE_BYTES:
-            yield file.read_text(errors="replace")
-
-
-def _names(text: str, model: str) -> bool:
-    return f'"{model}"' in text or f"'{model}'" in text
 
 
 def _copy_served(model: Path, repository: Path) -> int | None:

@@ -73,7 +73,7 @@ class RolloutDesk:
             refusal = may_begin(record, version)
             if refusal:
                 return refusal
-            isolation = self._policies.of(model, version).isolation
+            isolation = self._policies.isolation(model, version)
             return begin(record, version, isolation, new_rollout(), now_s)
 
         return self._give(act, model, order)

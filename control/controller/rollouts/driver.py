@@ -103,16 +103,16 @@ class RolloutDriver:
         facts = await self._evidence.gather(record)
         now_s = self._clock()
         step = notice(record, facts.folders, now_s) if facts.folders is not None else None
-        step = step or decide(record, facts, now_s) or self._begin(record, facts, now_s)
+        step = step or decide(record, facts, now_s) or await self._begin(record, facts, now_s)
         if step is None:
             self._performer.begin(record, work_due(record, facts, now_s))
         return step
 
-    def _begin(self, record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
+    async def _begin(self, record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
         version = next_version(record, facts.folders or {})
         if version is None:
             return None
-        isolation = self._evidence.policy(record.model, version).isolation
+        isolation = await self._evidence.isolation(record.model, version)
         return begin(record, version, isolation, new_rollout(), now_s)
 
     def _take_back(self, record: ModelRecord | None) -> Step | None:

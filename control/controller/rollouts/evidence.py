@@ -11,7 +11,7 @@ from control.controller.loop import ControllerState
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
 from control.controller.rollouts.works import Works
-from control.core.canary_policy import CanaryPolicy
+from control.core.canary_policy import Isolation
 from control.core.contract import derive_contract
 from control.core.rollout_facts import Facts, SourceFolder, Work
 from control.core.rollout_record import ModelRecord, Rollout
@@ -45,9 +45,9 @@ class Evidence:
         """Name the models that have a folder with a version in the source repository."""
         return {model for model, _ in self._watch.drops() or {}}
 
-    def policy(self, model: str, version: int) -> CanaryPolicy:
-        """Give a version's policy."""
-        return self._policies.of(model, version)
+    async def isolation(self, model: str, version: int) -> Isolation:
+        """Say where a version is to be tried."""
+        return await asyncio.to_thread(self._policies.isolation, model, version)
 
     def stopped(self, rollout: str) -> str:
         """Give why a rollout has to end: by a gateway, its server, a webhook; or empty."""

@@ -11,7 +11,8 @@ from control.contracts.folder import find_contract
 from control.contracts.named_files import read_file
 from control.contracts.reading import read_document
 from control.contracts.yaml_tree import MAX_FILE_BYTES, parse_yaml
-from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy
+from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy, Isolation
+from control.repository.mentions import is_named_by_others
 
 _FRESH_S: Final = 1.0
 
@@ -37,6 +38,17 @@ class Policies:
         with self._lock:
             self._known[key] = now_s, policy
         return policy
+
+    def isolation(self, model: str, version: int) -> Isolation:
+        """Say where a version is to be tried. Reads files.
+
+        A model that others may call has a tritonserver of its own for it: a call within Triton
+        that names no version would get the new one, and nobody would judge it.
+        """
+        isolation = self.of(model, version).isolation
+        if isolation is Isolation.SAME_SERVER and is_named_by_others(self._repository, model):
+            return Isolation.OWN_SERVER
+        return isolation
 
     def _read(self, model: str, version: int | None, known: CanaryPolicy) -> CanaryPolicy:
         folder = self._repository / model

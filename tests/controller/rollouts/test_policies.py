@@ -4,7 +4,7 @@ import pytest
 
 from control.controller.rollouts import policies as module
 from control.controller.rollouts.policies import Policies
-from control.core.canary_policy import DEFAULT_CANARY
+from control.core.canary_policy import DEFAULT_CANARY, Isolation
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +39,15 @@ def test_a_repository_that_is_away_changes_nothing(places):
     before = policies.of("twice", 2)
     places.source.rename(places.source.with_name("away"))
     assert policies.of("twice", 2) == before
+
+
+def test_a_model_that_others_call_is_tried_in_a_server_of_its_own(places):
+    """A call within Triton that names no version would get the new one, unjudged."""
+    policies = Policies(places.source)
+    assert policies.isolation("twice", 2) is Isolation.SAME_SERVER
+    caller = places.source / "caller" / "1"
+    caller.mkdir(parents=True)
+    (caller / "model.py").write_text("request = InferenceRequest(model_name='twice')\n")
+    assert policies.isolation("twice", 2) is Isolation.OWN_SERVER
+    places.source.rename(places.source.with_name("away"))
+    assert policies.isolation("twice", 2) is Isolation.SAME_SERVER

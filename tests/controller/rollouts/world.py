@@ -9,7 +9,7 @@ from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.driver import RolloutDriver
 from control.controller.rollouts.works import WorkKey, Works
 from control.core.canary_judge import JudgeCounts
-from control.core.canary_policy import CanaryPolicy
+from control.core.canary_policy import CanaryPolicy, Isolation
 from control.core.rollout import Step
 from control.core.rollout_begin import adopt
 from control.core.rollout_facts import DropState, Facts, Result, SourceFolder, Work
@@ -110,8 +110,8 @@ class _Evidence:
     def models(self) -> set[str]:
         return {"m"}
 
-    def policy(self, _model: str, _version: int) -> CanaryPolicy:
-        return POLICY
+    async def isolation(self, _model: str, _version: int) -> Isolation:
+        return POLICY.isolation
 
     def stopped(self, _rollout: str) -> str:
         return self._world.stopped
