@@ -73,6 +73,7 @@ def test_one_request_that_raises_costs_its_batch_mates_nothing(stack):
             results[number] = answer.as_numpy("QUEUE")[0][0]
         except tritonclient.http.InferenceServerException as error:
             results[number] = error
+        client.close()
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(16)]
     for thread in threads:
