@@ -199,7 +199,8 @@ class Serving:
         self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
     ) -> None:
         model, surplus = record.model, loaded - wanted
-        has_served = any(record.versions[one].phase is Phase.RETIRED for one in surplus)
+        retired = {n for n, one in record.versions.items() if one.phase is Phase.RETIRED}
+        has_served = bool(surplus & retired)  # a version whose folder is gone may be forgotten
         patience_s = _PATIENCE_S if has_served else _PATIENCE_WITH_BAD_S
         is_quiet = await self._main.quiet(model, surplus, patience_s)
         now = self._book.record(model)

@@ -157,6 +157,17 @@ async def test_a_version_that_is_taken_out_is_unloaded_when_nobody_calls_it(scen
     assert scene.places.served.models() == {"twice": (1,)}
 
 
+async def test_a_version_that_is_forgotten_while_it_is_loaded_is_unloaded_too(scene):
+    """Its folder was removed just after its rollout had ended."""
+    scene.begin()
+    await scene.settled()
+    ended = end(scene.record, "it failed", 2.0).record
+    versions = {number: one for number, one in ended.versions.items() if number != 2}
+    scene.change(replace(ended, versions=versions))
+    await scene.settled()
+    assert scene.triton.loads[-1] == frozenset({1})
+
+
 async def test_a_version_that_hangs_is_killed_before_it_is_unloaded(scene):
     """Triton would keep it, and its callers, for as long as the server lives."""
     scene.begin()
