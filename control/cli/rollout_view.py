@@ -81,7 +81,7 @@ def _progress(model: str, now: Json) -> Table:
     if counts["agreed"] or counts["disagreed"]:
         compared = f"{counts['agreed']} answers alike, {counts['disagreed']} not"
         grid.add_row("copies", compared)
-    grid.add_row("verdict", harmless(now["verdict"]) or "none yet")
+    grid.add_row("verdict", harmless(f"{now['verdict']}: {now['verdict_reason']}"))
     return grid
 
 

@@ -34,7 +34,7 @@ class Rollout:
     where the model has none yet. ``step`` counts the weights of the policy, from 0, and
     ``step_since_s`` says since when it stands there; ``step_samples`` is how many canary calls had
     been judged when the step began. ``weight`` is in force; ``is_manual`` says that an operator has
-    set it, and that steps wait. ``verdict`` is the judge's last word, for people.
+    set it, and that steps wait.
     """
 
     rollout: str
@@ -48,7 +48,6 @@ class Rollout:
     weight: float = 0.0
     is_manual: bool = False
     is_paused: bool = False
-    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,7 @@ def storable_record(record: ModelRecord, revision: int) -> ModelRecord:
         number: replace(one, reason=storable(one.reason), fault=storable(one.fault))
         for number, one in record.versions.items()
     }
-    rollout = record.rollout
-    if rollout is not None:
-        rollout = replace(rollout, verdict=storable(rollout.verdict))
-    return replace(record, revision=revision, versions=versions, rollout=rollout)
+    return replace(record, revision=revision, versions=versions)
 
 
 def model_columns(record: ModelRecord) -> dict[str, Any]:
@@ -76,7 +73,6 @@ def rollout_columns(model: str, rollout: Rollout) -> dict[str, Any]:
         "weight": rollout.weight,
         "is_manual": rollout.is_manual,
         "is_paused": rollout.is_paused,
-        "verdict": rollout.verdict,
     }
 
 
@@ -115,7 +111,6 @@ def rollout_of(row: RowMapping) -> Rollout:
         weight=row["weight"],
         is_manual=row["is_manual"],
         is_paused=row["is_paused"],
-        verdict=row["verdict"],
     )
 
 

@@ -137,7 +137,6 @@ ROLLOUTS: Final = Table(
     Column("weight", Double, nullable=False),
     Column("is_manual", Boolean, nullable=False),
     Column("is_paused", Boolean, nullable=False),
-    Column("verdict", Text, nullable=False),
     Column("ended_s", Double),
     Column("outcome", String(32)),
     Column("reason", Text),

@@ -60,7 +60,7 @@ def test_status_shows_versions_and_the_rollout(run):
     assert "m version 2 is canary step 1 of 3 (5, 20, 50 %) weight" in text
     assert "canary 21 calls, 1 failed, 0 crashed, 2 of 12 slower than stable" in text
     assert "stable 400 calls, 3 failed" in text
-    assert "verdict none yet" in text
+    assert "verdict inconclusive: 21 of 30 calls judged" in text
 
 
 def test_status_without_a_model_shows_all(run):

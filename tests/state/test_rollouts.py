@@ -31,7 +31,6 @@ ROLLOUT = Rollout(
     weight=12.5,
     is_manual=True,
     is_paused=True,
-    verdict="no difference seen in 40 calls",
 )
 FULL = ModelRecord(
     model="m",
@@ -208,7 +207,6 @@ def test_the_audit_trail_shows_what_differs(store: StateStore) -> None:
     begun = {
         "rollout": "r1", "version": 2, "stable": 1, "isolation": "own_server", "step": 1,
         "step_samples": 40, "weight": 12.5, "is_manual": True, "is_paused": True,
-        "verdict": ROLLOUT.verdict,
     }  # fmt: skip
     assert [(one.target, one.before, one.after) for one in entries] == [
         ("models/m/versions/1", None, {**head, "versions": {"1": version_1}, "rollout": None}),
@@ -269,7 +267,6 @@ def test_a_record_comes_back_as_it_can_be_kept(store: StateStore) -> None:
     record = replace(
         FULL,
         versions={1: replace(ONE, reason=odd, fault=odd)},
-        rollout=replace(ROLLOUT, verdict=odd),
     )
     kept = commit(store, None, record)
     assert kept.versions[1].reason == "Traceback \ufffd ? ü 漢 😀\n" * 1000

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 
 from control.controller.admin.fields import WHOLE, Document, Reason, moment
-from control.core.canary_judge import JudgeCounts
+from control.core.canary_judge import JudgeCounts, judge
 from control.core.canary_policy import CanaryPolicy
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
@@ -101,12 +101,16 @@ class RolloutNow(BaseModel):
     step_since: datetime | None = Field(description="Since when it is so; null before any step.")
     is_manual: bool = Field(description="An operator has set the weight: steps wait for `resume`.")
     is_paused: bool = Field(description="Steps wait for `resume`; it can still be rolled back.")
-    verdict: str = Field(description="The judge's last word.")
+    verdict: Literal["passing", "inconclusive", "failing"] = Field(
+        description="What the judge says now: only a passing canary gets the next weight."
+    )
+    verdict_reason: str = Field(description="Why, in numbers.")
     counts: RolloutCounts
 
     @classmethod
     def of(cls, one: Rollout, phase: Phase, policy: CanaryPolicy, counts: JudgeCounts) -> Self:
-        """Show a rollout."""
+        """Show a rollout, judged by what has been counted by now."""
+        judgement = judge(policy, counts)
         return cls(
             rollout=one.rollout,
             version=one.version,
@@ -120,7 +124,8 @@ class RolloutNow(BaseModel):
             step_since=moment(one.step_since_s) if one.step_since_s else None,
             is_manual=one.is_manual,
             is_paused=one.is_paused,
-            verdict=one.verdict,
+            verdict=judgement.verdict.value,
+            verdict_reason=judgement.reason,
             counts=RolloutCounts.of(counts),
         )
 

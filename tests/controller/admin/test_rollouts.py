@@ -33,7 +33,7 @@ def given(admin, order: str, **body: object):
 
 def test_a_rollout_is_shown_whole(admin):
     """Every version with its phase and why, the attempt, and what all gateways have counted."""
-    admin.rollouts.keep(canary(verdict="21 calls judged"))
+    admin.rollouts.keep(canary())
     admin.rollouts.hear("r-m", COUNTS)
     admin.rollouts.hear("r-m", JudgeCounts(calls=4, crashes=1, agreed=9, disagreed=2), "2")
     document = shown(admin)
@@ -77,7 +77,8 @@ def test_a_rollout_is_shown_whole(admin):
         "step_since": SINCE,
         "is_manual": False,
         "is_paused": False,
-        "verdict": "21 calls judged",
+        "verdict": "failing",
+        "verdict_reason": "its process died in 1 of 25 calls",
     }
     seen = {name: count for name, count in counts.items() if count}
     assert seen == {

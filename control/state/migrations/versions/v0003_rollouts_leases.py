@@ -53,7 +53,6 @@ def _make_rollouts() -> None:
         sa.Column("weight", sa.Double, nullable=False),
         sa.Column("is_manual", sa.Boolean, nullable=False),
         sa.Column("is_paused", sa.Boolean, nullable=False),
-        sa.Column("verdict", sa.Text, nullable=False),
         sa.Column("ended_s", sa.Double),
         sa.Column("outcome", sa.String(32)),
         sa.Column("reason", sa.Text),
