@@ -17,13 +17,13 @@ Json = Any
 
 
 def view_of(models: Sequence[Json]) -> RenderableType:
-    """Show the versions of all models, and below how each rollout goes.
+    """Show how each rollout goes, and below all versions: what moves stays on a small screen.
 
     Raises KeyError or TypeError where the documents are none of rollouts.
     """
     rows = [row for one in models for row in _rows(one)]
     under_way = [_progress(one["model"], one["rollout"]) for one in models if one["rollout"]]
-    return Group(table_of(_COLUMNS, rows), *under_way)
+    return Group(*under_way, table_of(_COLUMNS, rows))
 
 
 def in_words(document: Json) -> str:
