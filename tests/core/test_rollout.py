@@ -1,11 +1,8 @@
-"""A version's way from its drop to all requests, and every way out of it."""
+"""A version's way from its drop to all requests."""
 
 from dataclasses import replace
 
-import pytest
-
 from control.core.canary_policy import Isolation
-from control.core.rollout import decide, end, promote
 from control.core.rollout_facts import Result, Work
 from control.core.rollout_phases import Phase
 from control.core.rollout_route import (
@@ -15,9 +12,7 @@ from control.core.rollout_route import (
     version_apart,
     versions_in_main,
 )
-from tests.core.rollout_story import APART, POLICY, SHADOWED, Story, whole
-
-BAD = Result(is_good=False, detail="model.py is missing")
+from tests.core.rollout_story import APART, POLICY, SHADOWED, Story
 
 
 def test_a_good_version_reaches_all_requests_by_itself():
@@ -52,24 +47,6 @@ def test_each_phase_asks_for_its_work_once():
     story.did(Work.ASK_PRE_ROLLOUT)
     story.go()
     assert story.due() is None
-
-
-@pytest.mark.parametrize("work", [Work.STAGE, Work.VERIFY, Work.ASK_PRE_ROLLOUT, Work.LOAD])
-def test_work_that_finds_a_version_bad_rejects_it_with_the_reason(work):
-    """Nothing that is found before there is traffic costs any."""
-    story = Story()
-    story.drop(2)
-    story.go()
-    for done in (Work.STAGE, Work.VERIFY, Work.ASK_PRE_ROLLOUT, Work.LOAD):
-        result = Result(is_good=True, detail="digest 2") if done is Work.STAGE else None
-        story.did(done, BAD if done is work else result or Result(is_good=True))
-        story.go()
-        if done is work:
-            break
-    assert story.phase(2) is Phase.REJECTED
-    assert "model.py is missing" in story.reason(2)
-    assert (story.record.stable, story.record.rollout) == (1, None)
-    assert versions_in_main(story.record) == {1}
 
 
 def test_a_verification_waits_for_its_slot():
@@ -121,28 +98,6 @@ def test_a_step_waits_for_the_webhook():
     assert story.due() is Work.ASK_STEP
 
 
-@pytest.mark.parametrize("bring", [Story.to_canary, Story.to_baking])
-def test_a_stopped_canary_is_rolled_back(bring):
-    """What a gateway has stopped gets nothing any more, and the version before has everything."""
-    story = Story()
-    bring(story)
-    story.knows(stopped="3 of 3 calls failed")
-    assert story.go() == ["rolled_back"]
-    assert story.reason(2) == "3 of 3 calls failed"
-    assert (story.record.stable, story.record.previous, story.record.rollout) == (1, None, None)
-    assert route_of(story.record, POLICY).canary is None
-    assert versions_in_main(story.record) == {1}
-    assert story.go() == []
-
-
-def test_counts_of_all_gateways_together_can_fail_a_canary():
-    """A few failures at each of many gateways are many failures."""
-    story = Story()
-    story.to_canary()
-    story.counted(40, failures=20, stable_calls=1000)
-    assert story.go() == ["rolled_back"]
-
-
 def test_shadowing_comes_before_the_first_answer():
     """Copies of requests are compared first; the canary begins with as many as were asked for."""
     story = Story()
@@ -157,23 +112,6 @@ def test_shadowing_comes_before_the_first_answer():
     assert story.go() == ["canary"]
     canary = route_of(story.record, SHADOWED).canary
     assert (canary.weight, canary.shadow) == (10.0, 0.0)
-
-
-def test_a_version_that_fails_on_copies_never_answers_anybody():
-    """And a paused one waits."""
-    story = Story()
-    story.knows(policy=SHADOWED)
-    story.to_canary()
-    story.knows(stopped="it disagrees")
-    assert story.go() == ["rolled_back"]
-    waiting = Story()
-    waiting.knows(policy=SHADOWED)
-    waiting.to_canary()
-    waiting.record = replace(
-        waiting.record, rollout=replace(waiting.record.rollout, is_paused=True)
-    )
-    waiting.counted(0, agreed=100)
-    assert waiting.go() == []
 
 
 def test_a_version_apart_is_loaded_beside_the_others_only_to_be_promoted():
@@ -196,21 +134,6 @@ def test_a_version_apart_is_loaded_beside_the_others_only_to_be_promoted():
     story.knows(ready=frozenset({1, 2}))
     assert story.go() == ["pin_moved"]
     assert (version_apart(story.record), versions_in_main(story.record)) == (None, {1, 2})
-
-
-def test_a_promoted_version_that_does_not_load_beside_the_others_is_rolled_back():
-    """Its own server proved it; the main one still has to take it."""
-    story = Story()
-    story.knows(policy=APART)
-    story.to_canary()
-    for step in (1, 2):
-        story.wait(10.0)
-        story.counted(30 * step, stable_calls=300 * step)
-        story.did(Work.ASK_STEP)
-        story.go()
-    story.did(Work.LOAD, Result(is_good=False, detail="no memory"))
-    assert story.go() == ["rolled_back"]
-    assert story.record.stable == 1
 
 
 def test_while_it_bakes_a_promoted_version_is_called_as_a_canary_of_all_requests():
@@ -245,65 +168,6 @@ def test_a_models_first_version_is_served_once_it_is_verified():
     assert "only an order" in story.reason(1)
 
 
-def test_a_version_whose_folder_is_taken_away_meanwhile_ends():
-    """Its author does not want it any more."""
-    story = Story()
-    story.to_canary()
-    story.folder(2, None)
-    assert story.go() == ["rolled_back", "forgotten"]
-    assert 2 not in story.record.versions
-
-
-def test_a_version_whose_files_change_meanwhile_ends_and_begins_anew():
-    """What is tried is what was dropped; the change is another drop."""
-    story = Story()
-    story.to_canary()
-    story.folder(2, whole("other"))
-    assert story.go() == ["rolled_back", "detected", "rollout_started"]
-
-
-def test_a_repository_that_cannot_be_seen_ends_nothing():
-    """A network file system that is away has removed no version."""
-    story = Story()
-    story.to_canary()
-    story.knows(folders=None)
-    assert story.go() == []
-
-
-def test_without_a_rollout_there_is_no_next_step():
-    """A model rests until something is dropped, or ordered."""
-    assert decide(Story().record, Story().facts, 1.0) is None
-    record = Story().record
-    assert end(record, "nothing to end", 1.0).record is record
-
-
-def test_a_server_apart_that_dies_while_it_loads_ends_the_rollout():
-    """It is not started again: whatever killed it must not go on."""
-    story = Story()
-    story.knows(policy=APART)
-    story.drop(2)
-    story.go()
-    story.did(Work.STAGE, Result(is_good=True, detail="digest 2"))
-    story.go()
-    story.did(Work.VERIFY)
-    story.did(Work.ASK_PRE_ROLLOUT)
-    story.go()
-    story.knows(stopped="its tritonserver has died by signal 9")
-    assert story.go() == ["rejected"]
-    assert "signal 9" in story.reason(2)
-
-
-def test_a_step_that_makes_no_sense_is_an_error():
-    """Records change along the table of phases, and only where a version is under way."""
-    with pytest.raises(ValueError, match="no version of model 'm' is under way"):
-        promote(Story().record, "", 1.0)
-    story = Story()
-    story.drop(2)
-    story.go()
-    with pytest.raises(ValueError, match="detected cannot become promoting"):
-        promote(story.record, "", 1.0)
-
-
 def test_nothing_bakes_to_its_end_while_it_cannot_answer():
     """A tritonserver that is started anew has the version before; the promoted one comes later."""
     story = Story()
@@ -314,18 +178,6 @@ def test_nothing_bakes_to_its_end_while_it_cannot_answer():
     assert live_versions(story.record) == {1}
     story.knows(ready=frozenset({1, 2}))
     assert story.go() == ["live"]
-
-
-@pytest.mark.parametrize("bring", [Story.to_canary, Story.to_baking])
-def test_a_version_that_cannot_be_loaded_a_second_time_is_rolled_back(bring):
-    """It was loaded once; a tritonserver that is started anew has to have it too."""
-    story = Story()
-    bring(story)
-    story.knows(ready=frozenset({1}))
-    story.did(Work.LOAD, BAD)
-    assert story.go() == ["rolled_back"]
-    assert story.reason(2) == "it does not load: model.py is missing"
-    assert story.record.stable == 1
 
 
 def test_a_version_is_not_loaded_while_an_earlier_attempt_with_it_still_is():
