@@ -13,7 +13,7 @@ from rich.text import Text
 
 from control.cli.admin_client import AdminClient, Json, Unanswered
 from control.cli.model_options import Model, Reason, model_path
-from control.cli.rollout_view import in_words, view_of
+from control.cli.rollout_view import PAST_COLUMNS, in_words, past_rows, view_of
 from control.cli.settings import ConfigFile, JsonOutput, read_settings
 from control.cli.terminal import err, fail, harmless, out, print_json
 
@@ -63,6 +63,13 @@ def status(
         _go_on(client, path, view)
     else:
         out.print(view)
+
+
+@rollout_app.command("history")
+def history(model: Model, config: ConfigFile = None, as_json: JsonOutput = False) -> None:  # noqa: FBT002
+    """Show the rollouts of a model that have ended, the last one first."""
+    client = AdminClient(read_settings(config))
+    client.show(model_path(model, "rollout/history"), PAST_COLUMNS, past_rows, as_json=as_json)
 
 
 @rollout_app.command("pause")

@@ -10,6 +10,7 @@ from rich.table import Table
 from control.cli.terminal import harmless, table_of
 
 _COLUMNS: Final = ("model", "version", "phase", "weight", "since", "reason", "fault")
+PAST_COLUMNS: Final = ("version", "outcome", "weight", "started", "ended", "reason")
 _EVERYTHING: Final = 100.0
 _BAR_WIDTH: Final = 40
 
@@ -24,6 +25,18 @@ def view_of(models: Sequence[Json]) -> RenderableType:
     rows = [row for one in models for row in _rows(one)]
     under_way = [_progress(one["model"], one["rollout"]) for one in models if one["rollout"]]
     return Group(*under_way, table_of(_COLUMNS, rows))
+
+
+def past_rows(document: Json) -> Iterator[Sequence[object]]:
+    """Give a row for each rollout that has ended."""
+    for one in document["rollouts"]:
+        yield [
+            one["version"],
+            one["outcome"],
+            f"{one['weight']:g} %",
+            *(one[key].replace("T", " ") for key in ("started", "ended")),
+            one["reason"],
+        ]
 
 
 def in_words(document: Json) -> str:

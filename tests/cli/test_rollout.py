@@ -253,3 +253,13 @@ def test_watching_goes_on_until_one_ends_it(run, changing, tmp_path):
         terminal.wait_for("it does not load")
     finally:
         assert terminal.end() == 0
+
+
+def test_history_shows_what_has_ended(run):
+    """Each attempt with its end, and why."""
+    assert run("rollout", "rollback", "m", "--reason", "not good").exit_code == 0
+    (past,) = rows(run("rollout", "history", "m"))
+    assert past[:3] == ["2", "rolled_back", "5 %"]
+    assert past[-1] == "not good"
+    listed = json.loads(run("rollout", "history", "m", "--json").stdout)
+    assert [one["outcome"] for one in listed["rollouts"]] == ["rolled_back"]

@@ -10,6 +10,7 @@ from control.core.canary_judge import JudgeCounts, judge
 from control.core.canary_policy import CanaryPolicy
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
+from control.state.rollout_rows import EndedRollout
 
 PhaseName = Literal[
     "detected", "staged", "verifying", "loading", "shadowing", "canary", "promoting", "live",
@@ -153,6 +154,48 @@ class ModelRollout(BaseModel):
             versions=[RolloutVersion.of(one) for _, one in sorted(record.versions.items())],
             rollout=RolloutNow.of(now, phase, policy, counts) if now and phase else None,
         )
+
+
+class RolloutPage(Document):
+    """How much of the past to show."""
+
+    limit: int = Field(20, ge=1, le=200, description="Attempts at most.")
+
+
+class PastRollout(BaseModel):
+    """An attempt that has ended."""
+
+    rollout: str
+    version: int
+    stable: int | None = Field(description="What it was measured against; null where nothing was.")
+    outcome: PhaseName | None = Field(description="Null where the version is forgotten since.")
+    reason: str
+    isolation: Literal["same_server", "own_server"]
+    weight: float = Field(description="Percent of the requests that it had at last.")
+    started: datetime
+    ended: datetime
+
+    @classmethod
+    def of(cls, one: EndedRollout) -> Self:
+        """Show an attempt."""
+        return cls(
+            rollout=one.rollout.rollout,
+            version=one.rollout.version,
+            stable=one.rollout.stable,
+            outcome=None if one.outcome is None else one.outcome.value,
+            reason=one.reason,
+            isolation=one.rollout.isolation.value,
+            weight=one.rollout.weight,
+            started=moment(one.rollout.started_s),
+            ended=moment(one.ended_s),
+        )
+
+
+class PastRollouts(BaseModel):
+    """The attempts of a model that have ended, the last one first."""
+
+    model: str
+    rollouts: list[PastRollout]
 
 
 class AllRollouts(BaseModel):

@@ -15,7 +15,10 @@ from control.controller.admin.rollout_documents import (
     ModelRollout,
     NewRollout,
     NewWeight,
+    PastRollout,
+    PastRollouts,
     RolloutOrder,
+    RolloutPage,
 )
 from control.controller.rollouts.desk import RolloutDesk
 from control.core.rollout_record import ModelRecord
@@ -64,6 +67,16 @@ def _add_reading(api: APIBlueprint, desk: RolloutDesk | None) -> None:
     def _show(path: ModelPath) -> Response:
         one = attended(desk)
         return answer(_read(one, one.show(path.model)))
+
+    @api.get(
+        f"{_ROLLOUT}/history",
+        operation_id="show_rollout_history",
+        summary="Show rollouts that have ended",
+        responses={200: PastRollouts, **refusals(404, 409)},
+    )
+    def _history(path: ModelPath, query: RolloutPage) -> Response:
+        found = attended(desk).history(path.model, query.limit)
+        return answer(PastRollouts(model=path.model, rollouts=list(map(PastRollout.of, found))))
 
 
 def _add_start(api: APIBlueprint, desk: RolloutDesk | None) -> None:

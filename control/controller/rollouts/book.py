@@ -10,6 +10,7 @@ from control.errors import StateConflict
 from control.observability.logs import get_logger
 from control.state.audit import Act
 from control.state.leases import Lease
+from control.state.rollout_rows import EndedRollout
 from control.state.rollouts import RolloutStore
 
 #: Called with the record before (None for a new model), the one after, and the step between them.
@@ -41,6 +42,10 @@ class RolloutBook:
         """Give one model's record."""
         with self._lock:
             return self._records.get(model)
+
+    def history(self, model: str, limit: int) -> list[EndedRollout]:
+        """Load at most ``limit`` attempts that have ended, the last one first."""
+        return self._store.history(model, limit)
 
     def reload(self) -> None:
         """Read all records anew: another controller may have changed them."""

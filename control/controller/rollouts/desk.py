@@ -18,6 +18,7 @@ from control.core.rollout_route import route_of
 from control.core.routes import Route
 from control.errors import ModelNotFound, StateConflict
 from control.state.audit import Act
+from control.state.rollout_rows import EndedRollout
 
 #: The driver changes records too: an order that comes just beside one of its steps is given again.
 _TRIES: Final = 5
@@ -55,6 +56,11 @@ class RolloutDesk:
         """Give what all gateways have counted in the rollout that is under way."""
         rollout = self.show(model).rollout
         return JudgeCounts() if rollout is None else self._reports.counts(rollout.rollout)
+
+    def history(self, model: str, limit: int) -> list[EndedRollout]:
+        """Give at most ``limit`` attempts that have ended, the last one first."""
+        self.show(model)
+        return self._book.history(model, limit)
 
     def policy(self, model: str) -> CanaryPolicy:
         """Give the policy of the version under way, or else of the one that is served."""

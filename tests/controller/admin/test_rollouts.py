@@ -89,6 +89,28 @@ def test_a_rollout_is_shown_whole(admin):
     assert document == {"model": "m", "revision": 1, "stable": 1, "previous": None}
 
 
+def test_rollouts_that_have_ended_are_shown_with_their_end(admin):
+    """The last one first; a model without any has an empty history."""
+    admin.rollouts.keep(canary())
+    assert admin.ask("GET", f"{ROLLOUT}/history").get_json() == {"model": "m", "rollouts": []}
+    given(admin, "rollback", reason="I do not like it")
+    (past,) = admin.ask("GET", f"{ROLLOUT}/history").get_json()["rollouts"]
+    ended = past.pop("ended")
+    assert ended > past["started"]
+    assert past == {
+        "rollout": "r-m",
+        "version": 2,
+        "stable": 1,
+        "outcome": "rolled_back",
+        "reason": "I do not like it",
+        "isolation": "same_server",
+        "weight": 5.0,
+        "started": SINCE,
+    }
+    assert admin.ask("GET", f"{ROLLOUT}/history?limit=0").status_code == 422
+    assert admin.ask("GET", "/models/none/rollout/history").status_code == 404
+
+
 def test_nothing_under_way_is_no_rollout(admin):
     """The versions are shown all the same."""
     admin.rollouts.keep(settled())
