@@ -1,7 +1,9 @@
 """The embedded tritonserver as a child: prepared, watched while it starts, its log captured."""
 
 import asyncio
+import contextlib
 import re
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +23,8 @@ _POLL_S: Final = 0.05
 #: The NVIDIA driver's control device, natively and in Windows' Linux subsystem.
 _GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/dxg")
 _OK: Final = 200
+#: Linux gives clients ports from 32768 on, unless it is told otherwise.
+_LEAST_PORT, _LEAST_CLIENT_PORT = 10_240, 32_768
 #: ``2026-11-22T15:24:43Z E 4575 server.cc:345] "text"``
 _SEVERITY: Final = re.compile(r"^\S+Z (?P<letter>[IWEF]) \d+ ")
 
@@ -153,9 +157,12 @@ async def _pass_log_on(process: Process) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a free port, not among those that the kernel gives to clients while Triton starts."""
+    while True:
+        port = _LEAST_PORT + secrets.randbelow(_LEAST_CLIENT_PORT - _LEAST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from control.config import Settings
 from control.launcher.scratch_server import scratch_server
 from control.triton.address import parse_address
-from control.triton.management import GrpcIndex, TritonAway
+from control.triton.management import GrpcIndex, TritonAway, read_document
 from control.triton.upstream import Upstream
 
 _POLL_S: Final = 0.2
@@ -38,11 +38,29 @@ async def model_alone(settings: Settings, model: str) -> AsyncIterator[Scratch]:
         upstream = Upstream(parse_address(server.addresses.http_url))
         metrics = Upstream(parse_address(server.addresses.metrics_url), max_idle=1)
         try:
-            versions = await _ready_versions(server.index, model, settings.triton.start_timeout_s)
+            timeout_s = settings.triton.start_timeout_s
+            versions = await _ready_versions(server.index, model, timeout_s)
+            await _wait_for_http(upstream, model, timeout_s)
             yield Scratch(upstream, metrics, server.pid_file, versions)
         finally:
             upstream.close()
             metrics.close()
+
+
+async def _wait_for_http(upstream: Upstream, model: str, timeout_s: float) -> None:
+    """Wait until Triton answers there too: it starts HTTP last; raises CannotProfile."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + timeout_s
+    while True:
+        try:
+            await read_document(upstream, "/v2/health/live")
+        except TritonAway as error:
+            if loop.time() >= deadline_s:
+                message = f"model '{model}' cannot be profiled: Triton does not answer: {error}"
+                raise CannotProfile(message) from error
+            await asyncio.sleep(_POLL_S)
+        else:
+            return
 
 
 async def _ready_versions(index: GrpcIndex, model: str, timeout_s: float) -> tuple[int, ...]:

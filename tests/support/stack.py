@@ -1,8 +1,10 @@
 """A whole running Seawall for tests: `seawall serve` in a process of its own, with real Triton."""
 
 import atexit
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,15 +23,19 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "model_repository"
 TEST_MODELS = ROOT / "tests" / "models"
 
+#: Not the generator that tests seed: two of them must not choose alike.
+_PORTS = random.SystemRandom()
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 60.0
 
 
 def free_port() -> int:
-    """Find a free TCP port on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a free TCP port on loopback, below those that the kernel gives to clients."""
+    while True:
+        port = _PORTS.randrange(10_240, 32_768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> Any:
