@@ -91,7 +91,9 @@ async def test_after_the_deciding_failure_nobody_is_sent_to_the_canary(plane: Pl
     live._on_stop = on_stop
     plane.fake.by_version["2"] = model_raised("identity")
     await all_right(await start(plane, 40), REROUTED, STABLES)
-    assert [calls_of(plane, 2)] == called_when_stopped
+    (seen_when_stopped,) = called_when_stopped
+    # One at a time: the one that was on its way is all that may still arrive there.
+    assert calls_of(plane, 2) - seen_when_stopped <= 1
     assert calls_of(plane, 2) < 40
     assert counts_of(plane).failures >= 1
     assert plane.gateway.guards.admissions.of(canary).queued == 0
