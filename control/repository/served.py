@@ -111,10 +111,6 @@ class ServedRepository:
         """Remove a version's files."""
         self._remove(self.folder / model / str(version))
 
-    def remove_model(self, model: str) -> None:
-        """Remove a model with all that it has."""
-        self._remove(self.folder / model)
-
     def config_digest(self, model: str) -> str:
         """Give the SHA-256 of a model's config without its versions; raises FileNotFoundError."""
         return config_digest((self.folder / model / CONFIG).read_text(), model)

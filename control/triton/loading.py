@@ -74,12 +74,6 @@ class VersionLoader:
             await self._load(model, config, timeout_s)
             must_be_ready(await self._entries(model), model, versions)
 
-    async def unload_version(self, model: str, version: int, timeout_s: float) -> None:
-        """Take down one version, and leave those that are ready beside it."""
-        entries = await self._entries(model)
-        left = {number for number, one in entries.items() if one.state == _READY} - {version}
-        await self.load(model, left, timeout_s)
-
     def end_hung(self, model: str, versions: Collection[int]) -> int:
         """Kill the processes of versions that are about to go and do not answer; gives how many.
 

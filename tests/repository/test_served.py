@@ -103,7 +103,7 @@ def test_every_change_may_be_made_twice(desk: Desk) -> None:
     for _ in range(2):
         desk.served.write_config("m", [2])
         desk.served.remove_version("m", 1)
-        desk.served.remove_model("gone")
+        desk.served.remove_version("gone", 1)
     assert desk.state()[:2] == ({"m": (2,)}, (2,))
     assert names_in(desk.staged) == {"m"}
     with pytest.raises(FileNotFoundError):
@@ -149,7 +149,6 @@ CHANGES: dict[str, Callable[[Desk], object]] = {
     "put over": lambda desk: desk.served.put("m", 1, desk.place_of(2)),
     "write_config": lambda desk: desk.served.write_config("m", [1, 2]),
     "remove_version": lambda desk: desk.served.remove_version("m", 1),
-    "remove_model": lambda desk: desk.served.remove_model("m"),
     "add_model": lambda desk: desk.served.add_model("n", desk.source / "m", [1]),
 }
 

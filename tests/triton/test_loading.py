@@ -60,7 +60,7 @@ async def test_versions_come_and_go_beside_one_that_serves(server: LoadedServer)
             put_good(server.repository, version)
             await server.loader.load(MODEL, {1, version}, LONG_S)
             assert await server.ready() == {1, version}
-            await server.loader.unload_version(MODEL, version, LONG_S)
+            await server.loader.load(MODEL, {1}, LONG_S)
             assert await server.ready() == {1}
     assert set(clients.tally.statuses) == {"200"}
     assert clients.tally.wrong == []
@@ -132,7 +132,7 @@ async def test_a_server_that_dies_in_a_load_is_away(server: LoadedServer) -> Non
 
 async def test_without_versions_a_model_is_unloaded(server: LoadedServer) -> None:
     """The last version goes with its model."""
-    await server.loader.unload_version(MODEL, 1, LONG_S)
+    await server.loader.load(MODEL, (), LONG_S)
     assert await server.ready() == set()
     await server.loader.load(MODEL, {1}, LONG_S)
     assert await server.ready() == {1}
