@@ -156,8 +156,8 @@ class ModelRollout(BaseModel):
         )
 
 
-class RolloutPage(Document):
-    """How much of the past to show."""
+class RolloutPage(BaseModel):
+    """How much of the past to show (a query: its numbers come as text)."""
 
     limit: int = Field(20, ge=1, le=200, description="Attempts at most.")
 
