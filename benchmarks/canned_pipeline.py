@@ -31,6 +31,7 @@ from control.gateway.quota_gate import open_quota_gate
 from control.gateway.rollouts.board import CanaryBoard
 from control.gateway.rollouts.canary_calls import CanaryCalls
 from control.gateway.rollouts.courses import Courses
+from control.gateway.rollouts.left_behind import LeftBehind
 from control.gateway.rollouts.shadows import Shadows
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.target import Target
@@ -108,7 +109,10 @@ class PipelineBench:
             snapshots,
             Gates(Identifier(required=False), quotas, contract, 60.0),
             translation,
-            Roads(answers, Courses(board, canary_calls, Shadows(canary_calls))),
+            Roads(
+                answers,
+                Courses(board, canary_calls, Shadows(canary_calls), LeftBehind(canary_calls)),
+            ),
             observer,
             Traffic(LinkUplink(), metrics),
         )

@@ -21,6 +21,7 @@ from control.gateway.quota_gate import open_quota_gate
 from control.gateway.rollouts.board import CanaryBoard
 from control.gateway.rollouts.canary_calls import CanaryCalls
 from control.gateway.rollouts.courses import Courses
+from control.gateway.rollouts.left_behind import LeftBehind
 from control.gateway.rollouts.shadows import Shadows
 from control.gateway.snapshots import SnapshotHolder
 from control.gateway.traffic import Traffic
@@ -99,6 +100,7 @@ class Gateway:
         for task in self._background:
             task.cancel()
         self.shadows.close()
+        self.left_behind.close()
         self.servers.close()
         self.heavy.close()
         self.quotas.close()
@@ -122,8 +124,9 @@ class Gateway:
         fallbacks = Fallbacks(self.snapshots, self.guards.reuse, self.metrics)
         answers = Answers(self.guards, calls, fallbacks, contract)
         canary_calls = CanaryCalls(answers, contract)
-        self.shadows = Shadows(canary_calls)
-        return Roads(answers, Courses(self.canaries, canary_calls, self.shadows))
+        self.shadows, self.left_behind = Shadows(canary_calls), LeftBehind(canary_calls)
+        courses = Courses(self.canaries, canary_calls, self.shadows, self.left_behind)
+        return Roads(answers, courses)
 
     def _learn(self, snapshot: Snapshot) -> None:
         self.identifier.learn(snapshot.access)

@@ -22,13 +22,12 @@ class DriftSeries:
 
     def show(self, view: VersionView, drifts: Mapping[Place, Drift]) -> None:
         """Show these measures of a version, and no others."""
-        shown = self._shown.setdefault((view.model, view.version), set())
-        for place in shown - drifts.keys():
+        for place in self._shown.pop((view.model, view.version), set()) - drifts.keys():
             self._set(view, place, NO_DATA, NO_DATA)
-        shown.intersection_update(drifts)
         for place, drift in drifts.items():
-            shown.add(place)
             self._set(view, place, drift.psi, drift.outside_ratio)
+        if drifts:
+            self._shown[view.model, view.version] = set(drifts)
 
     def _set(self, view: VersionView, place: Place, psi: float, outside: float) -> None:
         labels = (view.model, str(view.version), *place)

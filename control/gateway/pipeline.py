@@ -158,7 +158,7 @@ class Pipeline:
         if course is None:
             given = await self._answers.find(caller, view, request, findings)
             return await self._write(form, headers, request, given)
-        find = partial(self._answers.find, caller, view, request, findings)
+        find = partial(self._answers.find, view=view, request=request, findings=findings)
         return await course.answer(find, partial(self._write, form, headers, request))
 
     async def _write(

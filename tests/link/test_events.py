@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.core.canary_judge import JudgeCounts
+from control.core.judge_counts import JudgeCounts
 from control.core.snapshot import Snapshot
 from control.learning.summary import FeatureSummary, InputSummary, ParameterSummary, VersionSummary
 from control.link.events import (

@@ -33,8 +33,7 @@ _log = get_logger("breaker")
 class BreakerStatus:
     """One breaker as it stands. Rates are None without any call; HALF_OPEN shows its probes.
 
-    ``reason`` says why it last left HALF_OPEN, CLOSED or an order; ``opened_s_ago`` is None where
-    it is not open.
+    ``reason`` says why it last left HALF_OPEN, CLOSED or an order.
     """
 
     model: str
@@ -43,7 +42,6 @@ class BreakerStatus:
     failure_rate_percent: float | None
     slow_call_rate_percent: float | None
     calls: int
-    opened_s_ago: float | None
     retry_after_s: float
     reason: str
 
@@ -121,7 +119,7 @@ class Breaker:
     def status(self) -> BreakerStatus:
         """Tell how it stands."""
         machine, now_s = self._machine, self._clock()
-        counts, opened_s = machine.counts(now_s), machine.opened_s
+        counts = machine.counts(now_s)
         return BreakerStatus(
             model=self.view.model,
             version=self.view.version,
@@ -129,7 +127,6 @@ class Breaker:
             failure_rate_percent=counts.failure_rate_percent,
             slow_call_rate_percent=counts.slow_call_rate_percent,
             calls=counts.total,
-            opened_s_ago=None if opened_s is None else now_s - opened_s,
             retry_after_s=machine.retry_after_s(now_s),
             reason=machine.reason,
         )

@@ -1,27 +1,28 @@
 """One call of a version that is tried out: under its own contract, once, until it is recalled."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from control.core.canary_judge import CanaryEnd
+from control.core.judge_counts import CanaryEnd
 from control.core.outcome import Outcome
 from control.core.snapshot import VersionView
 from control.core.tensors import Buffer, InferRequest, Tensor
 from control.gateway.answers import Answers, Given
 from control.gateway.caller import Caller
 from control.gateway.contract_gate import ContractGate
+from control.gateway.rollouts.ends import Lost, end_of, is_time_out
 from control.gateway.rollouts.live_canary import LiveCanary
+from control.gateway.rollouts.under_way import Recalled
 from control.http.messages import Reply
 
-#: Gives stable's answer; raises why there is none.
-Find = Callable[[], Awaitable[Given]]
+#: Gives stable's answer to who asks; raises why there is none.
+Find = Callable[[Caller], Awaitable[Given]]
 #: Writes an answer as the client asked for it; raises where it cannot be written so.
 Write = Callable[[Given], Awaitable[Reply]]
 
-#: What checking may take more than a moment for.
-_SLOW_BYTES: Final = 64 * 1024
 #: Calls keep to the deadline themselves, and say what they ran into.
 _GRACE_S: Final = 0.05
 
@@ -43,15 +44,55 @@ def uncut(request: InferRequest, document: Buffer | None) -> Uncut:
     return Uncut(kept, document)
 
 
-class CallNotes:
-    """How long a call took from its place to its end. Satisfies CallWatch."""
+class CanaryCall:
+    """One call, in a task of its own: whoever waits for it may leave. Satisfies CallWatch."""
 
-    __slots__ = ("_canary", "took_s")
+    __slots__ = ("_ends_s", "_task", "canary", "seen", "took_s", "view")
 
-    def __init__(self, canary: LiveCanary) -> None:
-        """Note nothing yet."""
-        self._canary = canary
+    def __init__(self, canary: LiveCanary, view: VersionView, caller: Caller) -> None:
+        """Be about to ``begin``; ``caller`` and what it has seen are the call's own."""
+        self.canary, self.view, self.seen = canary, view, caller.seen
+        self._ends_s = caller.deadline_s
+        #: From its place to its end; 0 while it has none.
         self.took_s = 0.0
+        self._task: asyncio.Task[Given]
+
+    def begin(self, job: Coroutine[Any, Any, Given]) -> None:
+        """Begin, before anything else."""
+        self._task = self.canary.under_way.begin(job)
+
+    async def answer(self, until_s: float) -> Given | None:
+        """Give the canary's right answer; None where it has not come by then, but may still come.
+
+        Raises why there is none: a ControlError, TimeoutError, or Recalled.
+        """
+        is_last = until_s >= self._ends_s  # it says itself that its time is over
+        timeout_s = None if is_last else max(0.0, until_s - time.monotonic())
+        await asyncio.wait([self._task], timeout=timeout_s)
+        return self._result() if self._task.done() else None
+
+    async def last_word(self) -> Given:
+        """Give the answer whenever it comes; raises as ``answer``."""
+        try:
+            await asyncio.wait([self._task])
+        except asyncio.CancelledError:
+            self.give_up()
+            raise
+        return self._result()
+
+    def give_up(self) -> None:
+        """Want no answer any more."""
+        self._task.cancel()
+
+    def _result(self) -> Given:
+        if self._task.cancelled():
+            raise Recalled
+        return self._task.result()
+
+    def lost_by(self, error: Exception) -> Lost:
+        """Say what a failure means."""
+        end = end_of(error, apart=bool(self.view.upstream))
+        return Lost(end, self.took_s, is_time_out(error))
 
     def ended(self, outcome: Outcome, duration_s: float) -> None:  # noqa: ARG002 - the error says more
         """Note the time."""
@@ -59,7 +100,7 @@ class CallNotes:
 
     def died(self) -> None:
         """Tell of a death that came to light when the call had been given up."""
-        self._canary.ended(CanaryEnd.CRASH, self.took_s)
+        self.canary.ended(CanaryEnd.CRASH, self.took_s)
 
 
 class CanaryCalls:
@@ -70,28 +111,22 @@ class CanaryCalls:
         self._answers = answers
         self._contract = contract
 
-    async def call(
-        self, canary: LiveCanary, view: VersionView, caller: Caller, uncut: Uncut, notes: CallNotes
-    ) -> Given:
-        """Give the canary's right answer by the caller's deadline.
+    def begin(
+        self, canary: LiveCanary, view: VersionView, caller: Caller, uncut: Uncut
+    ) -> CanaryCall:
+        """Begin a call that has until the caller's deadline."""
+        call = CanaryCall(canary, view, caller)
+        call.begin(self._call(call, caller, uncut))
+        return call
 
-        Raises why there is none: a ControlError, TimeoutError, or Recalled.
-        """
-        job = self._call(view, caller, uncut, notes)
-        with canary.under_way.call():
-            if caller.seen.body_bytes < _SLOW_BYTES:
-                return await job
-            async with asyncio.timeout_at(caller.deadline_s + _GRACE_S):
-                return await job
+    async def _call(self, call: CanaryCall, caller: Caller, uncut: Uncut) -> Given:
+        request = uncut.request
+        async with asyncio.timeout_at(caller.deadline_s + _GRACE_S):
+            findings = await self._contract.admit(call.seen, call.view, request, uncut.document)
+            caller.tokens = findings.tokens
+            return await self._answers.try_once(caller, call.view, request, findings, call)
 
-    async def _call(
-        self, view: VersionView, caller: Caller, uncut: Uncut, notes: CallNotes
-    ) -> Given:
-        seen, request = caller.seen, uncut.request
-        findings = await self._contract.admit(seen, view, request, uncut.document)
-        caller.tokens = findings.tokens
-        return await self._answers.try_once(caller, view, request, findings, notes)
-
-    def stable_takes_s(self, canary: LiveCanary) -> float:
-        """Give the seconds that a call of stable takes now; 0 where that is not known."""
-        return 0.0 if canary.stable is None else self._answers.usual_s(canary.stable)
+    def usual_s(self, canary: LiveCanary) -> float:
+        """Give the seconds that a call takes now: of stable, or as well as is known; 0 if not."""
+        known = (self._answers.usual_s(one) for one in (canary.stable, canary.view) if one)
+        return next((one for one in known if one), 0.0)

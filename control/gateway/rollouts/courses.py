@@ -9,6 +9,7 @@ from control.core.track import Track, bucket_by, sticky_key
 from control.gateway.caller import Caller
 from control.gateway.rollouts.board import CanaryBoard
 from control.gateway.rollouts.canary_calls import CanaryCalls, Find, Write, uncut
+from control.gateway.rollouts.left_behind import LeftBehind
 from control.gateway.rollouts.live_canary import LiveCanary
 from control.gateway.rollouts.shadows import Shadow, Shadows
 from control.gateway.rollouts.trial import Trial
@@ -41,12 +42,13 @@ class Courses:
         board: CanaryBoard,
         calls: CanaryCalls,
         shadows: Shadows,
+        left: LeftBehind,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Go by the rollouts on ``board``; ``draw`` gives chance, from 0 to below 1."""
         self._board = board
         self._calls = calls
-        self._shadows = shadows
+        self._shadows, self._left = shadows, left
         self._draw = draw
 
     def of(
@@ -76,7 +78,7 @@ class Courses:
         key = sticky_key(canary.route.policy.sticky, headers, caller.tenant, body)
         document = None if target.form is Form.INFER else body
         if canary.weight and self._place(key, canary.salt) < canary.weight:
-            return Trial(self._calls, canary, caller, uncut(request, document))
+            return Trial(self._calls, self._left, canary, caller, uncut(request, document))
         if not canary.shadow or self._place(key, canary.shadow_salt) >= canary.shadow:
             return None
         if len(body) > MOST_COPIED_BYTES or any(one.classification for one in request.outputs):

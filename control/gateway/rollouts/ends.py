@@ -1,8 +1,10 @@
 """What a call that gave no answer says of a canary."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from control.core.canary_judge import CanaryEnd
+from control.core.canary_time import timed_out_fairly
+from control.core.judge_counts import CanaryEnd
 from control.errors import (
     CircuitOpen,
     ControlError,
@@ -12,6 +14,7 @@ from control.errors import (
     UpstreamUnavailable,
     release_frames,
 )
+from control.gateway.answers import Given
 from control.gateway.replies_of_triton import StubDied, TritonDied
 from control.gateway.rollouts.under_way import Recalled
 from control.observability.logs import get_logger
@@ -19,6 +22,23 @@ from control.observability.logs import get_logger
 _NOBODYS_FAULT: Final = (CircuitOpen, Overloaded, QuotaExceeded, Recalled)
 
 _log = get_logger("canary")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A call without an answer: what it says of the canary if stable answers, and how it ended."""
+
+    end: CanaryEnd
+    took_s: float
+    timed_out: bool = False
+
+    def beside(self, given: Given, stable_took_s: float, usual_s: float) -> CanaryEnd:
+        """Judge it by what stable has answered to the same request."""
+        if given.stands_in:
+            return CanaryEnd.UNCONFIRMED
+        if self.timed_out and not timed_out_fairly(self.took_s, stable_took_s, usual_s):
+            return CanaryEnd.IGNORED
+        return self.end
 
 
 def end_of(error: Exception, *, apart: bool) -> CanaryEnd:
@@ -41,7 +61,7 @@ def end_of(error: Exception, *, apart: bool) -> CanaryEnd:
             return CanaryEnd.FAILURE
 
 
-def is_time_out(error: Exception) -> bool:
+def is_time_out(error: BaseException) -> bool:
     """Whether it was for want of time that there was no answer."""
     return isinstance(error, DeadlineExceeded | TimeoutError)
 

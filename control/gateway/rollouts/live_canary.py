@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from control.core.canary_judge import CanaryEnd, JudgeCounts, Judgement, LiveJudge
+from control.core.canary_judge import LiveJudge
+from control.core.judge_counts import CanaryEnd, JudgeCounts, Judgement
 from control.core.outcome import Outcome
 from control.core.routes import CanaryRoute
 from control.core.snapshot import ModelView, VersionView
@@ -53,7 +54,10 @@ class LiveCanary:
         self.salt, self.shadow_salt = salt_of(route.rollout), salt_of(route.rollout + _SHADOW)
         self.weight = self.shadow = 0.0
         self.view: VersionView | None = None
+        #: Who answers what the canary does not; None where there is nobody.
         self.stable: VersionView | None = None
+        #: Whether it is served for good unless it still proves bad.
+        self.is_baking = False
         #: Why it was stopped here, and when; empty and 0 while it was not.
         self.stopped, self.stopped_at = "", 0.0
         self.under_way = UnderWay()
@@ -79,7 +83,10 @@ class LiveCanary:
             self._judge.reconfigure(route.policy)
         self.route = route
         self.view = model.versions.get(route.version) if model is not None else None
-        self.stable = model.default if model is not None else None
+        stable = model.default if model is not None else None
+        is_other = stable is not None and stable.version != route.version
+        self.stable = stable if is_other else None
+        self.is_baking = _is_served(route.version, model)
         is_usable = _are_alike(self.view, self.stable) and not self.stopped
         self.weight = route.weight if is_usable else 0.0
         self.shadow = route.shadow if is_usable else 0.0
@@ -89,7 +96,7 @@ class LiveCanary:
         """End with the rollout: unless the version is served for good now, calls are taken back."""
         self._is_over = True
         self.weight = self.shadow = 0.0
-        if model is None or model.route is None or self.route.version not in model.route.live:
+        if not _is_served(self.route.version, model):
             self.under_way.recall()
         self.series.hide()
 
@@ -131,7 +138,12 @@ class LiveCanary:
 
 def _are_alike(view: VersionView | None, stable: VersionView | None) -> bool:
     """Whether requests may go to either: both can answer, and no request needs those before it."""
-    if view is None or stable is None or view.version == stable.version:
+    if view is None or stable is None:
         return False
     contracts = (view.contract, stable.contract)
     return view.ready and not any(one.stateful or one.decoupled for one in contracts)
+
+
+def _is_served(version: int, model: ModelView | None) -> bool:
+    """Whether the version is one of those for all requests."""
+    return model is not None and model.route is not None and version in model.route.live

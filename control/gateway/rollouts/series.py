@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from control.core.canary_judge import CanaryEnd
+from control.core.judge_counts import CanaryEnd
 from control.observability.rollout_metrics import RolloutMetrics
 from control.observability.shared import NO_DATA
 from control.observability.tallies import CounterTally

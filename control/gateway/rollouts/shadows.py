@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from control.core.agreement import disagreement
-from control.core.canary_judge import CanaryEnd
-from control.core.canary_time import shadow_deadline, timed_out_fairly
+from control.core.canary_time import shadow_deadline
+from control.core.judge_counts import CanaryEnd
 from control.core.protection import Priority
 from control.core.snapshot import VersionView
 from control.core.tensors import AnswerTensor
 from control.core.track import Track
+from control.gateway.answers import Given
 from control.gateway.caller import Caller
 from control.gateway.observe import Observation
-from control.gateway.rollouts.canary_calls import CallNotes, CanaryCalls, Find, Uncut, Write
-from control.gateway.rollouts.ends import end_of, is_time_out
+from control.gateway.rollouts.canary_calls import CanaryCalls, Find, Uncut, Write
+from control.gateway.rollouts.ends import Lost
 from control.gateway.rollouts.live_canary import LiveCanary
 from control.gateway.rollouts.series import ShadowResult
 from control.http.messages import Reply
@@ -37,12 +38,12 @@ _log = get_logger("canary")
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A request that stable has answered with ``expected`` in ``stable_took_s``."""
+    """A request that stable has answered with ``given`` in ``stable_took_s``."""
 
     canary: LiveCanary
     caller: Caller
     uncut: Uncut
-    expected: Sequence[AnswerTensor]
+    given: Given
     stable_took_s: float
 
 
@@ -63,12 +64,11 @@ class Shadow:
     async def answer(self, stable: Find, write: Write) -> Reply:
         """Reply with stable's answer; then the copy goes out, unless a fallback has answered."""
         began_s = time.monotonic()
-        given = await stable()
+        given = await stable(self._caller)
         took_s = time.monotonic() - began_s
         reply = await write(given)
         if not given.stands_in:
-            expected = given.answer.tensors
-            self._shadows.send(Copy(self._canary, self._caller, self._uncut, expected, took_s))
+            self._shadows.send(Copy(self._canary, self._caller, self._uncut, given, took_s))
         return reply
 
 
@@ -100,18 +100,17 @@ class Shadows:
             task.cancel()
 
     async def _run(self, copy: Copy, view: VersionView) -> None:
-        canary, notes = copy.canary, CallNotes(copy.canary)
+        canary = copy.canary
+        call = self._calls.begin(canary, view, self._caller(copy, view), copy.uncut)
         try:
-            given = await self._calls.call(
-                canary, view, self._caller(copy, view), copy.uncut, notes
-            )
+            given = await call.last_word()
         except Exception as error:  # noqa: BLE001 - nobody waits for it: it is judged, and over
-            self._lose(copy, view, error, notes.took_s)
+            self._lose(copy, call.lost_by(error))
             return
         reason = await self._compare(copy, given.answer.tensors)
         result = ShadowResult.DISAGREED if reason else ShadowResult.AGREED
         canary.series.shadows[result].pending += 1
-        canary.ended(CanaryEnd.SUCCESS, notes.took_s)
+        canary.ended(CanaryEnd.SUCCESS, call.took_s)
         canary.compared(agreed=not reason)
         if reason:
             self._note(canary, reason)
@@ -122,26 +121,23 @@ class Shadows:
             caller.seen.request_id, view.model, caller.seen.body_bytes, now_s, is_copy=True
         )
         seen.routed(view, Track.CANARY)
-        deadline_s = shadow_deadline(now_s, self._calls.stable_takes_s(copy.canary))
+        deadline_s = shadow_deadline(now_s, self._calls.usual_s(copy.canary))
         return Caller(seen, caller.identity, Priority.LOW, deadline_s)
 
-    def _lose(self, copy: Copy, view: VersionView, error: Exception, took_s: float) -> None:
+    def _lose(self, copy: Copy, lost: Lost) -> None:
         canary = copy.canary
-        end = end_of(error, apart=bool(view.upstream))
-        usual_s = self._calls.stable_takes_s(canary)
-        if is_time_out(error) and not timed_out_fairly(took_s, copy.stable_took_s, usual_s):
-            end = CanaryEnd.IGNORED
+        end = lost.beside(copy.given, copy.stable_took_s, self._calls.usual_s(canary))
         ignored = end is CanaryEnd.IGNORED
         result = ShadowResult.DROPPED if ignored else ShadowResult.FAILED
         canary.series.shadows[result].pending += 1
-        canary.ended(end, took_s)
+        canary.ended(end, lost.took_s)
 
     async def _compare(self, copy: Copy, got: Sequence[AnswerTensor]) -> str:
         comparisons = copy.canary.route.policy.comparisons
-        size_bytes = sum([len(one.data) for one in copy.expected])
-        if size_bytes <= _HEAVY_BYTES:
-            return disagreement(copy.expected, got, comparisons)
-        return await asyncio.to_thread(disagreement, copy.expected, got, comparisons)
+        expected = copy.given.answer.tensors
+        if sum([len(one.data) for one in expected]) <= _HEAVY_BYTES:
+            return disagreement(expected, got, comparisons)
+        return await asyncio.to_thread(disagreement, expected, got, comparisons)
 
     def _note(self, canary: LiveCanary, reason: str) -> None:
         now_s = time.monotonic()

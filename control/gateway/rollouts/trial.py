@@ -1,44 +1,41 @@
 """A request on the canary's track: whatever goes wrong there, stable answers it."""
 
+import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
-from control.core.canary_judge import CanaryEnd
-from control.core.canary_time import canary_deadline, timed_out_fairly
+from control.core.canary_time import TrialTimes, trial_times
+from control.core.judge_counts import CanaryEnd
 from control.core.snapshot import VersionView
 from control.core.track import Track
-from control.gateway.answers import Given
 from control.gateway.caller import Caller
-from control.gateway.rollouts.canary_calls import CallNotes, CanaryCalls, Find, Uncut, Write
-from control.gateway.rollouts.ends import end_beside, end_of, is_time_out
+from control.gateway.rollouts.canary_calls import CanaryCall, CanaryCalls, Find, Uncut, Write
+from control.gateway.rollouts.ends import Lost, end_beside, is_time_out
+from control.gateway.rollouts.left_behind import Asked, LeftBehind
 from control.gateway.rollouts.live_canary import LiveCanary
 from control.http.messages import Reply
 
 _REROUTED_FROM: Final = b"seawall-rerouted-from"
 
 
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """A call without an answer: what it says of the canary if stable answers, and how it ended."""
-
-    end: CanaryEnd
-    took_s: float
-    timed_out: bool = False
-
-
 class Trial:
     """One request. Satisfies Course."""
 
-    __slots__ = ("_caller", "_calls", "_canary", "_uncut")
+    __slots__ = ("_caller", "_calls", "_canary", "_left", "_uncut")
 
     track: Final = Track.CANARY
 
     def __init__(
-        self, calls: CanaryCalls, canary: LiveCanary, caller: Caller, uncut: Uncut
+        self,
+        calls: CanaryCalls,
+        left: LeftBehind,
+        canary: LiveCanary,
+        caller: Caller,
+        uncut: Uncut,
     ) -> None:
         """Try nothing yet; ``caller`` is as it would be for stable."""
-        self._calls, self._canary = calls, canary
+        self._calls, self._left, self._canary = calls, left, canary
         self._caller, self._uncut = caller, uncut
 
     async def answer(self, stable: Find, write: Write) -> Reply:
@@ -46,52 +43,76 @@ class Trial:
         canary, seen, before = self._canary, self._caller.seen, self._caller.seen.view
         view = canary.view
         if not canary.weight or view is None or before is None:  # stopped since it was chosen
-            return await write(await stable())
+            return await write(await stable(self._caller))
+        times = self._times()
+        if times is None:
+            return await write(await stable(self._caller))
         seen.routed(view, Track.CANARY)
-        came = await self._try(view, write)
+        call = self._begin(view, times)
+        asked = Asked(stable, self._caller, before)
+        came = await self._wait(call, times, asked, write)
         if isinstance(came, Reply):
             return came
         seen.routed(before)
         canary.series.rerouted.pending += 1
-        return await self._ask(stable, write, came, (_REROUTED_FROM, b"%d" % view.version))
+        return await self._ask(call, came, asked, write)
 
-    async def _try(self, view: VersionView, write: Write) -> Reply | _Lost:
-        canary, caller, notes = self._canary, self._caller, CallNotes(self._canary)
-        usual_s = self._calls.stable_takes_s(canary)
-        deadline_s = canary_deadline(caller.deadline_s, time.monotonic(), usual_s)
-        ours = Caller(caller.seen, caller.identity, caller.priority, deadline_s)
+    def _times(self) -> TrialTimes | None:
+        canary, now_s = self._canary, time.monotonic()
+        usual_s = self._calls.usual_s(canary)
+        return trial_times(now_s, self._caller.deadline_s, usual_s, is_baking=canary.is_baking)
+
+    def _begin(self, view: VersionView, times: TrialTimes) -> CanaryCall:
+        """Begin a call with notes of its own: it may go on when the request is elsewhere."""
+        caller = self._caller
+        ours = Caller(replace(caller.seen), caller.identity, caller.priority, times.ends_s)
+        return self._calls.begin(self._canary, view, ours, self._uncut)
+
+    async def _wait(
+        self, call: CanaryCall, times: TrialTimes, asked: Asked, write: Write
+    ) -> Reply | Lost | None:
+        """Give the canary's reply, or why there is none; None where it is left behind."""
         try:
-            reply = await write(await self._calls.call(canary, view, ours, self._uncut, notes))
+            given = await call.answer(times.leaves_s)
+            if given is None:
+                self._left.follow(call, asked)
+                return None
+            reply = await write(given)
+        except asyncio.CancelledError:
+            self._left.follow(call, asked)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is must not cost the answer
-            end = end_of(error, apart=bool(view.upstream))
-            if end is not CanaryEnd.FAILURE:
-                canary.ended(end, notes.took_s)
-            return _Lost(end, notes.took_s, is_time_out(error))
-        canary.ended(CanaryEnd.SUCCESS, notes.took_s)
+            lost = call.lost_by(error)
+            if lost.end is not CanaryEnd.FAILURE:
+                self._canary.ended(lost.end, lost.took_s)
+            return lost
+        self._caller.seen.answered_s = call.seen.answered_s
+        self._canary.ended(CanaryEnd.SUCCESS, call.took_s)
         return reply
 
-    async def _ask(
-        self, stable: Find, write: Write, lost: _Lost, mark: tuple[bytes, bytes]
-    ) -> Reply:
+    async def _ask(self, call: CanaryCall, lost: Lost | None, asked: Asked, write: Write) -> Reply:
         """Have stable answer, and judge the canary's failure by how that goes."""
         began_s = time.monotonic()
+        in_doubt = lost if lost is not None and lost.end is CanaryEnd.FAILURE else None
         try:
-            given = await stable()
+            given = await asked.stable(self._caller)
             took_s = time.monotonic() - began_s
-            given.headers = (*given.headers, mark)
+            given.headers = (*given.headers, (_REROUTED_FROM, b"%d" % call.view.version))
             reply = await write(given)
         except BaseException as error:
-            if lost.end is CanaryEnd.FAILURE:
-                self._canary.ended(end_beside(error), lost.took_s)
+            if in_doubt is not None:
+                self._judge_beside(call, in_doubt, asked, error)
             raise
-        if lost.end is CanaryEnd.FAILURE:
-            self._canary.ended(self._confirmed(given, lost, took_s), lost.took_s)
+        if in_doubt is not None:
+            usual_s = self._calls.usual_s(self._canary)
+            self._canary.ended(in_doubt.beside(given, took_s, usual_s), in_doubt.took_s)
         return reply
 
-    def _confirmed(self, given: Given, lost: _Lost, stable_took_s: float) -> CanaryEnd:
-        if given.stands_in:
-            return CanaryEnd.UNCONFIRMED
-        usual_s = self._calls.stable_takes_s(self._canary)
-        if lost.timed_out and not timed_out_fairly(lost.took_s, stable_took_s, usual_s):
-            return CanaryEnd.IGNORED
-        return CanaryEnd.FAILURE
+    def _judge_beside(
+        self, call: CanaryCall, lost: Lost, asked: Asked, error: BaseException
+    ) -> None:
+        """Judge a canary's failure on a request that stable has not answered either."""
+        if isinstance(error, asyncio.CancelledError) or is_time_out(error):
+            self._left.confirm(call, lost, asked)  # stable could not show what it would have done
+        else:
+            self._canary.ended(end_beside(error), lost.took_s)

@@ -1,12 +1,14 @@
 """The calls of a canary that are under way, to be taken back all at once when it is stopped.
 
-Whoever waits for a place, for a connection or for the answer goes on without it: no call is sent
-after the turn of the event loop in which the canary was stopped.
+Each is a task of its own. Whoever waits for one goes on without it: no call is sent after the turn
+of the event loop in which the canary was stopped.
 """
 
 import asyncio
-from types import TracebackType
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Recalled(Exception):
@@ -16,55 +18,29 @@ class Recalled(Exception):
 class UnderWay:
     """Belongs to the event loop."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_tasks",)
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._calls: dict[asyncio.Task[Any], Call] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
         """Count the calls."""
-        return len(self._calls)
+        return len(self._tasks)
 
-    def call(self) -> "Call":
-        """Give the scope of a call of this task's; it raises Recalled where the call is."""
-        return Call(self._calls)
+    def begin(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin a call; one that is recalled ends as a cancelled task."""
+        task = asyncio.get_running_loop().create_task(call)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
     def recall(self) -> None:
-        """Take all calls back. Not from within one."""
-        for task, call in self._calls.items():
-            if not call.is_recalled:
-                call.is_recalled = True
-                task.cancel()
+        """Take all calls back, also those whose first turn is yet to come."""
+        for task in self._tasks:
+            task.cancel()
 
-
-class Call:
-    """One call's scope: like asyncio.timeout, but somebody says when."""
-
-    __slots__ = ("_before", "_calls", "_task", "is_recalled")
-
-    def __init__(self, calls: "dict[asyncio.Task[Any], Call]") -> None:
-        """Stand among ``calls`` while it lasts."""
-        self._calls = calls
-        self.is_recalled = False
-
-    def __enter__(self) -> None:
-        """Begin."""
-        task = asyncio.current_task()
-        assert task is not None, "calls are made in tasks"  # noqa: S101
-        self._task = task
-        self._before = task.cancelling()
-        self._calls[task] = self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End; raises Recalled in place of the cancellation that ``recall`` has caused."""
-        del self._calls[self._task]
-        if self.is_recalled:
-            cancelled = self._task.uncancel()
-            if kind is asyncio.CancelledError and cancelled <= self._before:
-                raise Recalled from error
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody need ask for it: its request may be gone

@@ -1,18 +1,21 @@
 """A model with a stable version 1 and a version 2 that is tried out, and short ways to ask it."""
 
+import asyncio
 import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from control.core.canary_judge import JudgeCounts
 from control.core.canary_policy import CanaryPolicy, JudgePolicy
+from control.core.judge_counts import JudgeCounts
 from control.core.protection import Protection
 from control.core.routes import CanaryRoute, Route
 from control.core.snapshot import ModelView, Snapshot, VersionView
 from control.gateway.rollouts.live_canary import LiveCanary
+from tests.fakes.fake_triton import Act, identity, stub_died
 from tests.gateway.conftest import make_view, snapshot_of, value_of
 from tests.gateway.data_plane.conftest import Plane, json_of
 from tests.gateway.data_plane.protected_versions import NO_RETRIES, PATH
+from tests.support.polls import eventually
 
 #: One failure more than none is enough to be stopped.
 STRICT = CanaryPolicy(judge=JudgePolicy(max_failure_rate=1e-6, error_rate=0.9))
@@ -38,12 +41,14 @@ class Rollout:
     stable: VersionView = STABLE
     canary: VersionView = TRIED
     others: tuple[VersionView, ...] = ()
+    is_baking: bool = False
 
     @property
     def snapshot(self) -> Snapshot:
         """The snapshot."""
         tried = CanaryRoute(self.name, self.canary.version, self.weight, self.shadow, self.policy)
-        route = Route(self.stable.version, frozenset({self.stable.version}), tried)
+        live = {self.stable.version, *([self.canary.version] if self.is_baking else [])}
+        route = Route(self.stable.version, frozenset(live), tried)
         return routed(route, self.stable, self.canary, *self.others)
 
 
@@ -116,3 +121,20 @@ def series_of(plane: Plane, name: str, **labels: str) -> float:
 def calls_of(plane: Plane, number: int) -> int:
     """The inferences that a version has got."""
     return sum(seen.version == str(number) for seen in plane.fake.inferences)
+
+
+async def let_canary_die(plane: Plane) -> None:
+    """Let the canary's process die in a call: it is stopped then."""
+    plane.fake.then(stub_died("identity"))
+    assert (await ask(plane)).by == REROUTED
+    assert canary_of(plane).stopped
+
+
+async def learn_times(plane: Plane, act: Act = identity) -> None:
+    """Let it be known how long stable takes, which does this."""
+    await plane.ready(Rollout(weight=0.0).snapshot)
+    plane.fake.by_version["1"] = act
+    for _ in range(2):
+        await asyncio.gather(*[ask(plane, float(number)) for number in range(8)])
+    admission = plane.gateway.guards.admissions.of(STABLE)
+    await eventually(lambda: admission.usual_s, "stable's time is known")

@@ -123,12 +123,12 @@ def test_a_breaker_tells_how_it_stands(
     """Its state, what it has seen, since when and until when."""
     call(board.of(view), Outcome.FAILURE, *[Outcome.SUCCESS] * 3)
     assert board.statuses() == [
-        BreakerStatus("identity", 1, BreakerState.CLOSED, 25.0, 0.0, 4, None, 0.0, "")
+        BreakerStatus("identity", 1, BreakerState.CLOSED, 25.0, 0.0, 4, 0.0, "")
     ]
     board.of(view).open_at_once("its process has died")
     clock.advance(2.0)
     expected = BreakerStatus(
-        *("identity", 1, BreakerState.OPEN, 25.0, 0.0, 4, 2.0, 3.0), "its process has died"
+        *("identity", 1, BreakerState.OPEN, 25.0, 0.0, 4, 3.0), "its process has died"
     )
     assert board.statuses() == [expected]
 

@@ -68,8 +68,8 @@ def test_a_report_holds_all_that_guards_each_version() -> None:
     uplink, boards = FakeUplink(), Boards()
     boards.admission = [admission()]
     boards.breakers = [
-        BreakerStatus("m", 1, BreakerState.HALF_OPEN, 50.0, None, 4, None, 0.0, "probing"),
-        BreakerStatus("a", 3, BreakerState.CLOSED, None, None, 0, None, 0.0, ""),
+        BreakerStatus("m", 1, BreakerState.HALF_OPEN, 50.0, None, 4, 0.0, "probing"),
+        BreakerStatus("a", 3, BreakerState.CLOSED, None, None, 0, 0.0, ""),
     ]
     boards.reuse = [ReuseStatus("m", 1, entries=2, size_bytes=900, hits=5, misses=7, shared=1)]
     boards.memory = [MemoryStatus("m", 1, 1000, 250, None)]

@@ -51,10 +51,11 @@ def start_stub(tmp_path: Path) -> Iterator[Callable[[str], int]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(model: str) -> int:
-        script = "import sys; print('up', flush=True); sys.stdin.read()"
-        arguments = [f"/repository/{model}/1/model.py", "region", f"{model}_0_0", "DEFAULT"]
+        code = tmp_path / model / "1/model.py"
+        code.parent.mkdir(parents=True, exist_ok=True)
+        code.write_text("import sys; print('up', flush=True); sys.stdin.read()")
         process = subprocess.Popen(
-            [str(program), "-c", script, *arguments],
+            [program, code, "region", f"{model}_0_0", "DEFAULT"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from control.core.canary_judge import CanaryEnd
 from control.core.canary_policy import CanaryPolicy, JudgePolicy
+from control.core.judge_counts import CanaryEnd
 from control.core.outcome import Outcome
 from control.core.routes import CanaryRoute, Route
 from control.core.snapshot import ModelView, Snapshot

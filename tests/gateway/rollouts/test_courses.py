@@ -36,7 +36,7 @@ class Scene:
         board = CanaryBoard(GatewayMetrics(CollectorRegistry()), LinkUplink())
         model = ModelView("m", self.views, route)
         board.learn(Snapshot(1, {"m": model}, routes={"m": route}))
-        self.courses = Courses(board, None, None, draw)  # type: ignore[arg-type]
+        self.courses = Courses(board, None, None, None, draw)  # type: ignore[arg-type]
 
     def of(self, tenant: str = "acme", version: int | None = None, **headers: bytes) -> str:
         """The course of a request: its track, or that it is copied, or that it is stable's."""
