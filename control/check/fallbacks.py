@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from control.check.model_config import CONFIG, read_config
+from control.check.model_config import read_config
 from control.contracts.faults import Complaint, ContractBroken, unknown_name
 from control.core.contract import ANY_SIZE, Contract, TensorSpec, derive_contract
 from control.core.protection import Fallback, FallbackKind
+from control.repository.names import CONFIG, version_of
 
 
 def fallback_complaints(
@@ -27,9 +28,7 @@ def fallback_complaints(
 def versions_of(folder: Path) -> list[str]:
     """List the versions that lie in a model's folder."""
     return [
-        one.name
-        for one in folder.iterdir()
-        if one.is_dir() and one.name.isascii() and one.name.isdigit()
+        one.name for one in folder.iterdir() if version_of(one.name) is not None and one.is_dir()
     ]
 
 

@@ -8,22 +8,25 @@ from typing import Any, Final
 
 from control.contracts.compiled import CompiledContract
 from control.contracts.faults import ContractBroken, Fault
+from control.contracts.files import read_file
 from control.core.contract import Contract, check_request
 from control.core.datatypes import BYTES
 from control.core.elements import pack_bytes
 from control.core.tensors import InferRequest, Tensor
 from control.errors import MalformedRequest
 from control.gateway.codec.elements import pack_values
+from control.repository.names import GOLDEN
 
-GOLDEN: Final = "golden.json"
+_MAX_GOLDEN_BYTES: Final = 64 * 1024 * 1024
 
 
 def read_golden(folder: Path) -> list[dict[str, Any]]:
     """Give a model's golden requests; none where it has no such file. Raises ContractBroken."""
+    file = folder / GOLDEN
     try:
-        requests = json.loads((folder / GOLDEN).read_bytes())["requests"]
-    except FileNotFoundError:
-        return []
+        if not file.exists():
+            return []
+        requests = json.loads(read_file(file, GOLDEN, _MAX_GOLDEN_BYTES))["requests"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _broken("", f"is not a list of golden requests: {error}") from error
     if not isinstance(requests, list):

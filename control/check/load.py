@@ -8,11 +8,10 @@ from control.check.report import Report
 from control.config import Settings
 from control.contracts.faults import Fault
 from control.launcher.scratch_server import scratch_server
-from control.triton.management import GrpcIndex, IndexEntry, TritonAway
+from control.triton.management import READY, GrpcIndex, IndexEntry, TritonAway
 
-_READY: Final = "READY"
 _POLL_S: Final = 0.2
-_SETTLED: Final = frozenset({"READY", "UNAVAILABLE"})
+_SETTLED: Final = frozenset({READY, "UNAVAILABLE"})
 
 
 async def check_loading(settings: Settings, models: Sequence[str], report: Report) -> None:
@@ -23,7 +22,7 @@ async def check_loading(settings: Settings, models: Sequence[str], report: Repor
         if models and entry.model not in models:
             continue
         report.count("loaded versions")
-        if entry.state != _READY:
+        if not entry.is_ready:
             reason = entry.reason or f"is {entry.state or 'not loaded'}"
             place = f"{entry.version}" if entry.version else ""
             report.add(entry.model, [Fault(place, 0, "", f"does not load: {reason}")])

@@ -1,14 +1,13 @@
 """Reads ``config.pbtxt`` as Triton does, into the JSON form that Triton answers with."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2
 
 from control.contracts.faults import ContractBroken, Fault
-
-CONFIG: Final = "config.pbtxt"
+from control.repository.names import CONFIG
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from typing import Any
 
 from control.check.fallbacks import fallback_complaints, versions_of
 from control.check.golden import golden_faults
-from control.check.model_config import CONFIG, read_config
+from control.check.model_config import read_config
 from control.check.report import Report
 from control.check.version_folder import version_faults
-from control.contracts.compile import FILE_NAME
 from control.contracts.faults import ContractBroken, Fault
 from control.contracts.folder import ContractSource, read_contract
 from control.contracts.yaml_tree import parse_yaml
 from control.core.contract import Contract, derive_contract
+from control.repository.names import CONFIG, CONTRACT
 from control.triton.repository import inspect_repository
 
 
@@ -46,7 +46,7 @@ def check_model(folder: Path, report: Report) -> None:
     faults: list[Fault] = []
     for version in sorted(versions_of(folder), key=int):
         report.count("versions")
-        faults += version_faults(folder, version, str(config.get("backend", "")))
+        faults += version_faults(folder, version, config)
         faults += _contract_faults(folder, int(version), config, report)
     report.add(folder.name, dict.fromkeys(faults))  # a model's file is read once a version
 
@@ -55,10 +55,10 @@ def _contract_faults(
     folder: Path, version: int, config: dict[str, Any], report: Report
 ) -> list[Fault]:
     if not config.get("input"):
-        if not (folder / FILE_NAME).exists():
+        if not (folder / CONTRACT).exists():
             return []
         message = "cannot be checked: config.pbtxt names no inputs"
-        return [Fault(FILE_NAME, 0, "", message)]
+        return [Fault(CONTRACT, 0, "", message)]
     contract = derive_contract(config)
     try:
         source = read_contract(folder, version, contract)

@@ -1,23 +1,22 @@
 """Looks at a version's own files: its code must compile, its weights must be there."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from control.check.entry_file import entry_file
 from control.contracts.faults import Fault
 from control.weights.errors import WeightsError
 from control.weights.manifest import MANIFEST, read_manifest
 
-#: What each Python backend looks for in a version's folder.
-_ENTRY_FILES = {"python": "model.py", "guarded": "compute.py"}
 
-
-def version_faults(folder: Path, version: str, backend: str) -> Iterator[Fault]:
+def version_faults(folder: Path, version: str, config: Mapping[str, Any]) -> Iterator[Fault]:
     """Give the faults of one version's files."""
-    own = folder / version
-    entry = _ENTRY_FILES.get(backend)
-    if entry is not None and not (own / entry).is_file():
-        yield Fault(f"{version}/{entry}", 0, "", f"is missing: the backend '{backend}' needs it")
+    own, entry = folder / version, entry_file(config)
+    if entry and not (own / entry).is_file():
+        reason = f"is missing: the backend '{config['backend']}' needs it"
+        yield Fault(f"{version}/{entry}", 0, "", reason)
     for file in sorted(own.rglob("*.py")):
         yield from _syntax_faults(file, str(file.relative_to(folder)))
     yield from _weight_faults(own, folder)

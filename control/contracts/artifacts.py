@@ -1,8 +1,9 @@
 """Files that contracts need, kept by their SHA-256: a model's folder may change or go."""
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,13 @@ class ArtifactStore:
             draft = path.with_suffix(f".{os.getpid()}")
             draft.write_bytes(data)
             draft.replace(path)
+
+    def keep_only(self, digests: Collection[str]) -> None:
+        """Remove all other files, and what killed processes have left half written."""
+        for path in self.directory.glob("*"):
+            if path.name not in digests:
+                with contextlib.suppress(OSError):  # it costs its space, and nothing else
+                    path.unlink()
 
     def counters(self, resolved: ResolvedContract) -> dict[str, TokenCounter]:
         """Load the tokenizers of a contract, by input; raises ArtifactMissing."""

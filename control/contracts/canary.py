@@ -1,13 +1,7 @@
 """From a contract document to the plan of a rollout."""
 
-import msgspec
-import pydantic
-
-from control.contracts.canary_document import CanaryRules, MetricRule, ShadowRules, StickyRules
-from control.contracts.compile import FILE_NAME
+from control.contracts.canary_document import MetricRule, ShadowRules, StickyRules
 from control.contracts.document import ContractDocument
-from control.contracts.faults import ContractBroken, Fault
-from control.contracts.folder import ResolvedContract
 from control.core.canary_policy import (
     DEFAULT_CANARY,
     CanaryPolicy,
@@ -26,21 +20,7 @@ _PERCENT = 100.0
 
 def canary_policy(document: ContractDocument) -> CanaryPolicy:
     """Compile; the document must agree with the model's config (see ``agreement``)."""
-    return _policy(document.canary)
-
-
-def canary_policy_of(contract_json: bytes) -> CanaryPolicy:
-    """Compile it of a resolved contract as it travels; empty is none. Raises ContractBroken."""
-    if not contract_json:
-        return DEFAULT_CANARY
-    try:
-        resolved = msgspec.json.decode(contract_json, type=ResolvedContract)
-        return _policy(CanaryRules.model_validate(resolved.document.get("canary", {})))
-    except (msgspec.MsgspecError, pydantic.ValidationError) as error:
-        raise ContractBroken([Fault(FILE_NAME, 0, "canary", str(error))]) from error
-
-
-def _policy(rules: CanaryRules) -> CanaryPolicy:
+    rules = document.canary
     verification = rules.verification
     return CanaryPolicy(
         isolation=Isolation(rules.isolation),

@@ -187,7 +187,7 @@ class CanaryRules(Part):
     interval_s: Seconds = DEFAULT_CANARY.interval_s
     """A step lasts as long at least."""
     minimum_samples: _Calls = DEFAULT_CANARY.minimum_samples
-    """And until so many calls have been judged in it: no traffic is not health."""
+    """And until so many calls have been judged in it, and after the last: no traffic, no health."""
     bake_time_s: _BakeTime = DEFAULT_CANARY.bake_time_s
     """After the last step the version before stays loaded so long, to take over at once."""
     metrics: Annotated[list[MetricRule], AfterValidator(_once)] = Field(default_factory=list)

@@ -21,8 +21,7 @@ from control.core.contract import Contract, TensorSpec
 from control.core.datatypes import BYTES
 from control.core.drift import Envelope
 from control.core.number_rules import NumberRules
-
-FILE_NAME: Final = "contract.yaml"
+from control.repository.names import CONTRACT
 
 #: Longer texts are refused uncounted, unless the contract names its own ``max_bytes``: a megabyte
 #: takes a third of a second to count. Where the token limit is large, as many bytes as no text has.
@@ -37,7 +36,7 @@ FaultAt = Callable[[Key, str], Fault]
 
 def fault_without_line(key: Key, message: str) -> Fault:
     """Make a fault where the file is not at hand."""
-    return Fault(FILE_NAME, 0, dotted(key), message)
+    return Fault(CONTRACT, 0, dotted(key), message)
 
 
 def compile_contract(

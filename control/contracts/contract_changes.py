@@ -4,13 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 import pydantic
 
-from control.contracts.compile import FILE_NAME
 from control.contracts.document import ContractDocument, TensorRules
 from control.contracts.faults import ContractBroken, Fault
-from control.contracts.folder import ResolvedContract
 from control.contracts.rules_in_force import (
     context_rules,
     parameter_rules,
@@ -21,6 +18,7 @@ from control.contracts.rules_in_force import (
 from control.core.contract import Contract, TensorSpec
 from control.core.contract_diff import Change, ContractDiff, diff_contracts, gather
 from control.core.rule_changes import changes
+from control.repository.names import CONTRACT
 
 _UNSAID: Final = TensorRules()
 _Specs = Mapping[str, TensorSpec]
@@ -32,17 +30,6 @@ class Promise:
 
     contract: Contract
     document: Mapping[str, Any] = field(default_factory=dict)
-
-
-def promise_of(contract: Contract, contract_json: bytes) -> Promise:
-    """Make it of a resolved contract as it travels; empty is none. Raises ContractBroken."""
-    if not contract_json:
-        return Promise(contract)
-    try:
-        resolved = msgspec.json.decode(contract_json, type=ResolvedContract)
-    except msgspec.MsgspecError as error:
-        raise ContractBroken([Fault(FILE_NAME, 0, "", str(error))]) from error
-    return Promise(contract, resolved.document)
 
 
 def diff_promises(live: Promise, new: Promise) -> ContractDiff:
@@ -84,7 +71,7 @@ def _in_force(values: Mapping[str, Any]) -> ContractDocument:
     try:
         document = ContractDocument.model_validate(values)
     except pydantic.ValidationError as error:
-        raise ContractBroken([Fault(FILE_NAME, 0, "", str(error))]) from error
+        raise ContractBroken([Fault(CONTRACT, 0, "", str(error))]) from error
     return document if document.mode == "enforce" else ContractDocument()
 
 

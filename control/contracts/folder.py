@@ -10,16 +10,18 @@ import msgspec
 import pydantic
 
 from control.contracts.agreement import disagreements
-from control.contracts.compile import FILE_NAME, compile_contract, fault_without_line
+from control.contracts.compile import compile_contract, fault_without_line
 from control.contracts.compiled import CompiledContract
 from control.contracts.document import ContractDocument
 from control.contracts.engines import TokenCounter
 from control.contracts.faults import ContractBroken, Fault
-from control.contracts.named_files import NamedFiles, digest_of, read_file, token_counter
+from control.contracts.files import find_contract, read_file
+from control.contracts.named_files import NamedFiles, digest_of, token_counter
 from control.contracts.protection_agreement import own_version_steps
 from control.contracts.reading import read_document
 from control.contracts.yaml_tree import MAX_FILE_BYTES, parse_yaml
 from control.core.contract import Contract
+from control.repository.names import CONTRACT
 
 
 class ResolvedContract(msgspec.Struct, frozen=True):
@@ -51,12 +53,6 @@ class ContractSource:
     compiled: CompiledContract
     tokenizers: Mapping[str, bytes] = field(default_factory=dict)
     named: tuple[Path, ...] = ()
-
-
-def find_contract(folder: Path, version: int) -> Path | None:
-    """Give the file that holds for a version: its own, else the model's."""
-    own = (folder / str(version) / FILE_NAME, folder / FILE_NAME)
-    return next((file for file in own if file.is_file()), None)
 
 
 def read_contract(folder: Path, version: int, contract: Contract) -> ContractSource | None:
@@ -96,7 +92,7 @@ def revive(
     try:
         document = ContractDocument.model_validate(resolved.document)
     except pydantic.ValidationError as error:
-        raise ContractBroken([Fault(FILE_NAME, 0, "", str(error))]) from error
+        raise ContractBroken([Fault(CONTRACT, 0, "", str(error))]) from error
     complaints = disagreements(document, contract)
     needed = {name for name, one in document.inputs.items() if one.tokens is not None}
     complaints += [

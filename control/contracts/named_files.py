@@ -1,7 +1,6 @@
 """The files of a model that its contract names: JSON Schemas and tokenizers."""
 
 import hashlib
-import stat
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -11,6 +10,7 @@ import msgspec
 from control.contracts.document import ContractDocument
 from control.contracts.engines import TokenCounter
 from control.contracts.faults import ContractBroken, Fault, Key
+from control.contracts.files import read_file
 from control.contracts.yaml_tree import MAX_FILE_BYTES, YamlTree
 
 _MAX_TOKENIZER_BYTES: Final = 256 * 1024 * 1024
@@ -111,23 +111,6 @@ class NamedFiles:
                 self._tree.fault(key, f"'{name}' {one.message}") for one in error.faults
             ]
             return None
-
-
-def read_file(file: Path, name: str, most: int) -> bytes:
-    """Read a file of at most so many bytes; raises ContractBroken, naming it ``name``."""
-    try:
-        found = file.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise ContractBroken([Fault(name, 0, "", "is no file")])
-        if found.st_size > most:
-            message = f"has {found.st_size} bytes, at most {most} are allowed"
-            raise ContractBroken([Fault(name, 0, "", message)])
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise ContractBroken([Fault(name, 0, "", "is missing")]) from error
-    except OSError as error:
-        reason = error.strerror or "unknown"
-        raise ContractBroken([Fault(name, 0, "", f"cannot be read: {reason}")]) from error
 
 
 def _survives_json(value: object) -> bool:

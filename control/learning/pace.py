@@ -10,7 +10,7 @@ class Pace:
     """Lets ``rate`` a second through, on average; belongs to the event loop.
 
     A turn's distance to the next is drawn at random: a client with a rhythm of its own is then
-    neither always seen nor never.
+    neither always seen nor never. What comes from ``next_s`` on is to be looked into.
     """
 
     __slots__ = ("_interval_s", "next_s")
@@ -19,10 +19,6 @@ class Pace:
         """Start with a burst's worth of chances."""
         self._interval_s = 1.0 / rate
         self.next_s = -math.inf
-
-    def is_due(self, now_s: float) -> bool:
-        """Whether a request that comes now is to be looked into."""
-        return now_s >= self.next_s
 
     def take(self, now_s: float, draw: float) -> None:
         """Use one chance; ``draw`` is a random number from 0 to 1."""

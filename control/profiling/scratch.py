@@ -14,7 +14,6 @@ from control.triton.management import GrpcIndex, TritonAway, read_document
 from control.triton.upstream import Upstream
 
 _POLL_S: Final = 0.2
-_READY: Final = "READY"
 
 
 class CannotProfile(Exception):
@@ -72,8 +71,8 @@ async def _ready_versions(index: GrpcIndex, model: str, timeout_s: float) -> tup
             entries = [one for one in await index.read() if one.model == model and one.state]
         except TritonAway:
             entries = []
-        ready = tuple(sorted(one.version for one in entries if one.state == _READY))
-        if entries and all(one.state != "LOADING" for one in entries):
+        ready = tuple(sorted(one.version for one in entries if one.is_ready))
+        if entries and not any(one.is_loading for one in entries):
             if ready:
                 return ready
             reason = entries[0].reason or f"it is {entries[0].state}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from control.check.golden import GOLDEN, decode_golden
+from control.check.golden import decode_golden
 from control.contracts.compiled import CompiledContract
 from control.contracts.faults import ContractBroken
 from control.contracts.folder import read_contract
@@ -15,6 +15,7 @@ from control.core.tensors import InferRequest
 from control.errors import MalformedRequest
 from control.profiling.scaling import scaled_requests
 from control.profiling.scratch import CannotProfile
+from control.repository.names import GOLDEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,22 @@ from typing import Any, Final
 
 import yaml
 
-from control.contracts.compile import FILE_NAME
 from control.contracts.faults import ContractBroken
-from control.contracts.folder import find_contract
+from control.contracts.files import find_contract
 from control.contracts.reading import read_document
 from control.contracts.yaml_tree import parse_yaml
 from control.learning.yaml_edit import edit_yaml
 from control.learning.yaml_text import as_comment
 from control.profiling.proposal import LIMITS, MEMORY, Proposal, changes_for
 from control.profiling.scratch import CannotProfile
+from control.repository.names import CONTRACT
 
 _MARK: Final = "# Profiled: "
 
 
 def write_limits(folder: Path, version: int, proposal: Proposal) -> Path:
     """Merge into the file that holds for the version, or begin one; raises CannotProfile."""
-    file = find_contract(folder, version) or folder / FILE_NAME
+    file = find_contract(folder, version) or folder / CONTRACT
     try:
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         file.write_text(merged(text, file.name, proposal), encoding="utf-8")

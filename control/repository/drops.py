@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from control.core.rollout_facts import DropState
-from control.core.settling import Evidence, Finding, Sighting, Sums, due_in_s, find, see
+from control.core.settling import Finding, FolderFacts, Sighting, Sums, due_in_s, find, see
 from control.repository.names import CONFIG, version_of
 from control.repository.reading import Reading, sums_file
 from control.repository.scan import Look, ModelLook
@@ -58,13 +58,13 @@ class _Known:
     reading: Reading | None = None
 
     @property
-    def evidence(self) -> Evidence:
+    def facts(self) -> FolderFacts:
         """What there is to judge by."""
         read = self.reading
         if read is not None and read.fingerprint == self.tree.fingerprint:
-            return Evidence(self.sighting, read.sums, self.tree.fault or read.fault)
+            return FolderFacts(self.sighting, read.sums, self.tree.fault or read.fault)
         sums = Sums.NONE if sums_file(self.tree) is None else Sums.UNREAD
-        return Evidence(self.sighting, sums, self.tree.fault)
+        return FolderFacts(self.sighting, sums, self.tree.fault)
 
     def is_unread(self, now_s: float) -> bool:
         """Whether its content should be read: it has changed, and rests."""
@@ -111,7 +111,7 @@ class DropBook:
     def next_unread(self, now_s: float) -> tuple[Key, Tree] | None:
         """Choose whose content to read next; those first whose checksums are waited for."""
         waiting = [
-            (known.evidence.sums is not Sums.UNREAD, key)
+            (known.facts.sums is not Sums.UNREAD, key)
             for key, known in self._known.items()
             if key[1] != _MODEL_FILES and known.is_unread(now_s)
         ]
@@ -171,14 +171,14 @@ class DropBook:
 
     def _judge_files(self, model: str, look: ModelLook, now_s: float) -> ModelFiles:
         known = self._known[model, _MODEL_FILES]
-        found = find(known.evidence, self.settle_s, now_s)
+        found = find(known.facts, self.settle_s, now_s)
         if not look.has_config and found.state is DropState.COMPLETE:
             found = Finding(DropState.WRITING, f"the model has no {CONFIG} yet")
         return ModelFiles(model, found.state, known.tree.fingerprint, found.reason)
 
     def _judge_drop(self, key: Key, files: ModelFiles, now_s: float) -> Drop:
         known = self._known[key]
-        found = find(known.evidence, self.settle_s, now_s)
+        found = find(known.facts, self.settle_s, now_s)
         if found.state is DropState.COMPLETE and files.state is not DropState.COMPLETE:
             found = Finding(files.state, f"beside the version: {files.reason}")
         read = known.reading

@@ -8,34 +8,59 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from control.repository.names import CONFIG, is_model_name
+from control.repository.content import open_regular
+from control.repository.names import CONFIG, is_model_name, version_of
+from control.repository.refusals import SourceChanged, SourceRefused
+from control.repository.tree import Tree, read_model_files, read_version
 
 _MAX_CODE_BYTES: Final = 1024 * 1024
 
 
+class _Unreadable(Exception):
+    """A file that may be code cannot be read."""
+
+
 def named_models(folder: Path, names: Collection[str]) -> set[str]:
-    """Give those of the names that a model's files have in quotes."""
-    texts = list(_texts(folder))
-    return {one for one in names if any(_has(text, one) for text in texts)}
+    """Give those of the names that a model's files have in quotes: all, if one cannot be read."""
+    found: set[str] = set()
+    try:
+        for text in _texts(folder):
+            found |= {one for one in names if _has(text, one)}
+    except (_Unreadable, OSError):
+        return set(names)
+    return found
 
 
 def is_named_by_others(repository: Path, model: str) -> bool:
     """Whether any other model of a repository has this one in quotes; False where it is away."""
     try:
-        folders = [one for one in repository.iterdir() if one.is_dir()]
+        names = [one.name for one in repository.iterdir() if is_model_name(one.name)]
     except OSError:
         return False
-    return any(
-        named_models(one, {model})
-        for one in folders
-        if is_model_name(one.name) and one.name != model
-    )
+    return any(named_models(repository / one, {model}) for one in names if one != model)
 
 
 def _texts(folder: Path) -> Iterator[str]:
-    for file in (folder / CONFIG, *sorted(folder.rglob("*.py"))):
-        if file.is_file() and file.stat().st_size <= _MAX_CODE_BYTES:
-            yield file.read_text(errors="replace")
+    """Read what may be code, and nothing that would hold its reader. Raises OSError."""
+    for tree in _trees(folder) if folder.is_dir() else ():
+        if tree.fault:
+            raise _Unreadable
+        for file in tree.files:
+            is_code = file.name == CONFIG or file.name.endswith(".py")
+            if not is_code or file.size > _MAX_CODE_BYTES:
+                continue
+            try:
+                with open_regular(file) as opened:
+                    yield opened.read(_MAX_CODE_BYTES).decode(errors="replace")
+            except (SourceRefused, SourceChanged) as error:
+                raise _Unreadable from error
+
+
+def _trees(folder: Path) -> Iterator[Tree]:
+    yield read_model_files(folder)
+    for one in sorted(folder.iterdir()):
+        if version_of(one.name) is not None and one.is_dir():
+            yield read_version(one)
 
 
 def _has(text: str, model: str) -> bool:

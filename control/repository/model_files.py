@@ -5,7 +5,7 @@ from pathlib import Path
 
 from control.repository.content import checksum, open_regular
 from control.repository.names import CONFIG
-from control.repository.pinned_config import MAX_CONFIG_BYTES
+from control.repository.pinned_config import MAX_CONFIG_BYTES, pin
 from control.repository.refusals import SourceChanged, SourceRefused
 from control.repository.staging import copy_files
 from control.repository.tree import Tree, TreeFile, read_model_files
@@ -30,6 +30,17 @@ def config_of(tree: Tree) -> str:
         raise SourceRefused(f"{CONFIG} is not UTF-8 at byte {error.start}") from error
     except OSError as error:
         raise SourceChanged(f"{CONFIG} cannot be read: {error.strerror}") from error
+
+
+def config_fault(tree: Tree, model: str) -> str:
+    """Say why the config among a model's files cannot be served; empty where it can."""
+    try:
+        pin(config_of(tree), model, ())
+    except SourceRefused as error:
+        return error.reason
+    except SourceChanged:
+        return ""  # another look will tell
+    return ""
 
 
 def copy_model_files(source: Path, target: Path) -> str:
@@ -80,9 +91,7 @@ def _others(tree: Tree) -> Iterator[TreeFile]:
 
 
 def _differs(wanted: TreeFile, present: TreeFile) -> bool:
-    if wanted.size != present.size:
-        return True
-    return wanted.inode != present.inode and checksum(wanted) != checksum(present)
+    return wanted.size != present.size or checksum(wanted) != checksum(present)
 
 
 def _put(draft: Path, place: Path) -> None:

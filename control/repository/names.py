@@ -1,5 +1,6 @@
 """Which folders of a repository are models, which folders of a model are versions."""
 
+import re
 from typing import Final
 
 CONFIG: Final = "config.pbtxt"
@@ -7,14 +8,27 @@ CONTRACT: Final = "contract.yaml"
 GOLDEN: Final = "golden.json"
 #: Written by whoever imports a module; never part of a version.
 BYTECODE: Final = "__pycache__"
+#: What stands in paths and on command lines without any escaping.
+_MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NO_MODEL_NAME: Final = "its name must have letters, digits, '.', '_' and '-' only"
+#: How the names of folders begin that are no models, and are not meant to be any.
+_NO_MODELS: Final = (".", "_")
 #: Triton holds a version in 64 bits, with a sign.
 _MAX_VERSION: Final = 2**63 - 1
 _MAX_SHOWN: Final = 200
 
 
 def is_model_name(name: str) -> bool:
-    """Whether a folder of a repository is a model's: hidden ones and drafts are not."""
-    return not name.startswith((".", "_")) and name.isprintable()
+    """Whether a folder of a repository is a model's.
+
+    Some other names, such as those with a parenthesis, keep the whole tritonserver from starting.
+    """
+    return _MODEL_NAME.fullmatch(name) is not None
+
+
+def is_almost_model_name(name: str) -> bool:
+    """Whether a folder may be meant as a model, but is not named as one: ``sentiment (copy)``."""
+    return not is_model_name(name) and not name.startswith(_NO_MODELS)
 
 
 def version_of(name: str) -> int | None:

@@ -29,7 +29,7 @@ class ContentReader:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._known: dict[Path, tuple[tuple[int, int, int], str]] = {}
+        self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     def read(self, folder: Path, tree: Tree) -> Reading | None:
         """Read a version whose folder looked like ``tree``; None where it has been changed.
@@ -54,12 +54,11 @@ class ContentReader:
             del self._known[path]
 
     def _checksum(self, file: TreeFile) -> str:
-        looks = (file.inode, file.size, file.changed_ns)
         known = self._known.get(file.path)
-        if known is not None and known[0] == looks:
+        if known is not None and known[0] == file.looks:
             return known[1]
         found = checksum(file)
-        self._known[file.path] = (looks, found)
+        self._known[file.path] = (file.looks, found)
         return found
 
 

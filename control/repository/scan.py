@@ -1,14 +1,16 @@
 """One look at a whole source repository: at names, sizes and times, never into a file."""
 
+import contextlib
 import errno
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from control.repository.names import (
     CONFIG,
+    NO_MODEL_NAME,
+    is_almost_model_name,
     is_almost_version,
     is_model_name,
     shown,
@@ -16,6 +18,8 @@ from control.repository.names import (
 )
 from control.repository.tree import Tree, read_model_files, read_version
 
+#: Why a folder of a model's that may be meant as a version is none.
+_NO_VERSION: Final = "its name is no version"
 #: What a folder shows that is no folder any more: it was removed while it was looked at.
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
@@ -41,13 +45,13 @@ class ModelLook:
 class Look:
     """All models; ``unreadable`` says of which nothing can be said, and why.
 
-    ``misnamed`` are folders that look like versions but are none. ``folders`` are all that were
-    gone through.
+    ``misnamed`` says of folders that may be meant as models or versions why they are none.
+    ``folders`` are all that were gone through.
     """
 
     models: dict[str, ModelLook] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
-    misnamed: set[str] = field(default_factory=set)
+    misnamed: dict[str, str] = field(default_factory=dict)
     folders: list[Path] = field(default_factory=list)
 
 
@@ -58,8 +62,11 @@ def look_at(repository: Path) -> Look:
     """
     look = Look(folders=[repository])
     try:
-        for folder in _models_of(repository):
-            _look_at_model(folder, look)
+        for folder in sorted(repository.iterdir()):
+            if is_model_name(folder.name):
+                _look_at_model(folder, look)
+            elif is_almost_model_name(folder.name):
+                _note_misnamed(folder, look)
     except OSError as error:
         raise RepositoryUnseen(f"it cannot be read: {error.strerror}") from error
     if not look.models and not look.unreadable:
@@ -67,10 +74,10 @@ def look_at(repository: Path) -> Look:
     return look
 
 
-def _models_of(repository: Path) -> Iterator[Path]:
-    for folder in sorted(repository.iterdir()):
-        if is_model_name(folder.name):
-            yield folder
+def _note_misnamed(folder: Path, look: Look) -> None:
+    with contextlib.suppress(OSError):  # what it is does not matter to any model
+        if _is_folder(folder):
+            look.misnamed[shown(folder.name)] = NO_MODEL_NAME
 
 
 def _look_at_model(folder: Path, look: Look) -> None:
@@ -83,7 +90,7 @@ def _look_at_model(folder: Path, look: Look) -> None:
             if version is not None and _is_folder(one):
                 _look_at_version(one, version, seen)
             elif is_almost_version(one.name) and _is_folder(one):
-                look.misnamed.add(f"{folder.name}/{shown(one.name)}")
+                look.misnamed[f"{folder.name}/{shown(one.name)}"] = _NO_VERSION
     except OSError as error:
         if error.errno not in _GONE:
             look.unreadable[folder.name] = error.strerror or "unknown error"

@@ -30,7 +30,7 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Seeded:
-    """What was taken over, by model, and what was not. A file that is linked has its size too."""
+    """What was taken over, by model, and what was not."""
 
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)

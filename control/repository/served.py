@@ -9,12 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from secrets import token_hex
+from typing import Final
 
 from control.repository.content import content_digest
 from control.repository.model_files import copy_model_files, replace_model_files
 from control.repository.names import CONFIG, is_model_name, version_of
 from control.repository.pinned_config import config_digest, pin, pinned_versions, repin
 from control.triton.repository import Inspection, inspect_repository
+
+#: How names in the workshop begin; a killed process may leave such.
+_DRAFT: Final = ".draft-"
 
 
 class ServedRepository:
@@ -31,7 +36,7 @@ class ServedRepository:
 
     def tidy(self) -> None:
         """Remove what killed processes have left half done."""
-        for left in self._workshop.glob(".draft-*"):
+        for left in self._workshop.glob(f"{_DRAFT}*"):
             shutil.rmtree(left, ignore_errors=True)
 
     def models(self) -> dict[str, tuple[int, ...]]:
@@ -41,6 +46,13 @@ class ServedRepository:
             for folder in sorted(self.folder.iterdir())
             if folder.is_dir() and is_model_name(folder.name)
         }
+
+    def versions(self, model: str) -> frozenset[int]:
+        """Give the versions of a model that lie there; none of an unknown model."""
+        try:
+            return frozenset(_versions_in(self.folder / model))
+        except FileNotFoundError:
+            return frozenset()
 
     def live_versions(self, model: str) -> tuple[int, ...]:
         """Give the versions that a start of tritonserver loads; none of an unknown model."""
@@ -109,7 +121,18 @@ class ServedRepository:
 
     def remove_version(self, model: str, version: int) -> None:
         """Remove a version's files."""
-        self._remove(self.folder / model / str(version))
+        self.remove(self.folder / model / str(version))
+
+    def remove(self, folder: Path) -> None:
+        """Remove a folder of ours, if it is there: at once, however large; a full disk is no bar.
+
+        Raises OSError.
+        """
+        self._workshop.mkdir(parents=True, exist_ok=True)
+        gone = self._workshop / f"{_DRAFT}{token_hex(8)}"
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def config_digest(self, model: str) -> str:
         """Give the SHA-256 of a model's config without its versions; raises FileNotFoundError."""
@@ -124,13 +147,9 @@ class ServedRepository:
         """Give a folder to prepare something in; what is left in it afterwards is removed."""
         self._workshop.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
-            prefix=".draft-", dir=self._workshop, ignore_cleanup_errors=True
+            prefix=_DRAFT, dir=self._workshop, ignore_cleanup_errors=True
         ) as drafts:
             yield Path(drafts)
-
-    def _remove(self, folder: Path) -> None:
-        with self.drafting() as drafts, contextlib.suppress(FileNotFoundError):
-            folder.rename(drafts / folder.name)
 
 
 def _versions_in(model: Path) -> Iterator[int]:

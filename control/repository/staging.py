@@ -1,28 +1,17 @@
 """Makes Seawall's own copy of a version, which nobody else writes to."""
 
 import contextlib
-import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
 
 from control.repository.bytecode import compile_python
 from control.repository.content import content_digest, open_regular
-from control.repository.names import shown
+from control.repository.copying import copy_content, is_writable
 from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
 from control.repository.tree import TreeFile, read_version
-
-_CHUNK_BYTES: Final = 1024 * 1024
-#: Makes a file share another's blocks, where the file system can: Linux's FICLONE.
-_CLONE: Final = 0x40049409
-#: Why a file cannot be linked but may well be copied: another file system, or its rules.
-_NO_LINK: Final = frozenset(
-    {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,45 +74,23 @@ def copy_files(
 ) -> tuple[int, int]:
     """Copy files into a folder that is ours; gives how many bytes and files.
 
-    A file that nobody may write to is linked: it takes no space, and cannot change.
+    None is linked, whatever its permissions: who owns a file can change them, and root need not.
     """
     total, count = 0, 0
     for file in files:
         go_on()
         place = target / file.name
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not (file.is_frozen and _link(file, place)):
-            _copy(file, place)
+        _copy(file, place)
         total, count = total + file.size, count + 1
     return total, count
 
 
-def _link(file: TreeFile, place: Path) -> bool:
-    try:
-        os.link(file.path, place, follow_symlinks=False)
-    except FileNotFoundError as error:
-        raise SourceChanged(f"{shown(file.name)} is gone") from error
-    except OSError as error:
-        if error.errno not in _NO_LINK:
-            raise
-        return False
-    return True
-
-
 def _copy(file: TreeFile, place: Path) -> None:
     with open_regular(file) as source, place.open("xb") as out:
-        if not _clone(source, out):
-            shutil.copyfileobj(source, out, _CHUNK_BYTES)
+        copy_content(source, out)
         mode = os.fstat(source.fileno()).st_mode
-        os.fchmod(out.fileno(), (mode & 0o111) | 0o644)
-
-
-def _clone(source: IO[bytes], out: IO[bytes]) -> bool:
-    try:
-        fcntl.ioctl(out.fileno(), _CLONE, source.fileno())
-    except OSError:
-        return False
-    return True
+        os.fchmod(out.fileno(), (mode & 0o111) | (0o644 if is_writable(mode) else 0o444))
 
 
 def _remove(folder: Path) -> None:

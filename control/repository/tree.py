@@ -23,7 +23,6 @@ from control.repository.names import (
 
 MAX_ENTRIES: Final = 100_000
 MAX_DEPTH: Final = 64
-_WRITE_BITS: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _KINDS: Final = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
@@ -36,15 +35,13 @@ _KINDS: Final = {
 class TreeFile:
     """One file: ``name`` from the folder on, with slashes; ``path`` is where its content lies.
 
-    ``is_frozen``: nobody may write to it, as its permissions say.
+    ``looks`` are others as soon as anybody writes to it.
     """
 
     name: str
     path: Path
     size: int
-    changed_ns: int
-    inode: int
-    is_frozen: bool
+    looks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,8 @@ class Tree:
     """A folder at one moment; ``fault`` is what it must not hold, empty where all is well.
 
     ``fingerprint`` changes with anything that would be served. ``activity`` also changes with
-    hidden files, since some tools write those first. Neither tells by a time alone that nothing
-    has changed, since copies may keep the times of their originals.
+    hidden files, since some tools write those first. Neither trusts a time that a copy may keep
+    from its original.
     """
 
     files: tuple[TreeFile, ...]
@@ -172,12 +169,7 @@ class _Walk:
             else:
                 self.enter(path, f"{name}/", (*above, path), _nothing)
         elif stat.S_ISREG(found.st_mode):
-            is_frozen = not found.st_mode & _WRITE_BITS
-            self._files.append(
-                TreeFile(
-                    name, Path(path), found.st_size, found.st_mtime_ns, found.st_ino, is_frozen
-                )
-            )
+            self._files.append(TreeFile(name, Path(path), found.st_size, _looks(found)))
         else:
             kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
             self.find_fault(f"{shown(name)} is {kind}, no regular file")
@@ -203,11 +195,16 @@ class _Walk:
     def _note(self, name: str, found: os.stat_result, *, is_content: bool) -> None:
         """Add to the fingerprints: of folders only that they are there."""
         kind = stat.S_IFMT(found.st_mode)
-        looks = () if kind == stat.S_IFDIR else (found.st_size, found.st_mtime_ns, found.st_ino)
+        looks = () if kind == stat.S_IFDIR else _looks(found)
         line = f"{kind} {looks} ".encode() + os.fsencode(name) + b"\0"
         self._activity.update(line)
         if is_content:
             self._content.update(line)
+
+
+def _looks(found: os.stat_result) -> tuple[int, ...]:
+    """Give what a write changes: of the times one that only the kernel sets, too."""
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def _nothing(_name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 
 from control.config import RepositorySettings
 from control.observability.logs import get_logger
+from control.repository.config_faults import ConfigFaults
 from control.repository.drops import Drop, DropBook, Key, ModelFiles
 from control.repository.notices import FolderNotices, open_notices
 from control.repository.reading import ContentReader
@@ -47,6 +48,7 @@ class RepositoryWatch:
         self._notices: FolderNotices | None = None
         self._noticed = asyncio.Event()
         self._book = DropBook(source, settings.settle_s)
+        self._configs = ConfigFaults()
         self._reader = ContentReader()
         self._reading: asyncio.Task[None] | None = None
         self._is_seen = False
@@ -113,6 +115,7 @@ class RepositoryWatch:
             raise
         if self._notices:
             self._notices.follow(look.folders)
+        self._configs.find(look)
         return look, renamed
 
     def _show_nothing(self, reason: str) -> None:
@@ -132,8 +135,8 @@ class RepositoryWatch:
                 reason=look.unreadable[model],
                 effect="what is known of it stays",
             )
-        for folder in sorted(look.misnamed - self._told):
-            _log.warning("folder_ignored", folder=folder, reason="its name is no version")
+        for folder in sorted(look.misnamed.keys() - self._told):
+            _log.warning("folder_ignored", folder=folder, reason=look.misnamed[folder])
         self._told = {*look.unreadable, *look.misnamed}
         if not self._is_seen:
             self._unseen = ""

@@ -7,10 +7,10 @@ good version would fail.
 import asyncio
 from pathlib import Path
 
-from control.check.model_config import CONFIG, read_config
+from control.check.model_config import read_config
 from control.contracts.faults import ContractBroken
 from control.repository.mentions import named_models
-from control.repository.names import is_model_name
+from control.repository.names import CONFIG, is_model_name
 from control.repository.pinned_config import pinned_versions
 from control.verification.loading import load_version
 from control.verification.scratch_repository import copy_model, for_measuring, write_config

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from control.check.golden import golden_faults
-from control.check.model_config import CONFIG, read_config
+from control.check.model_config import read_config
 from control.check.version_folder import version_faults
 from control.contracts.faults import ContractBroken, Fault
 from control.core.contract import derive_contract
+from control.repository.names import CONFIG
 from control.repository.pinned_config import config_digest
 from control.verification.job import Job
 from control.verification.plain_words import listed, plain
@@ -21,9 +22,8 @@ from control.verification.verdicts import Bad, CannotJudge
 def copy_version(job: Job, repository: Path) -> Copy:
     """Copy the version into the scratch repository; raises Bad where its config cannot be read."""
     try:
-        folder = copy_model(
-            repository, job.model, Path(job.model_files), job.version, Path(job.staged)
-        )
+        files, staged = Path(job.model_files), Path(job.staged)
+        folder = copy_model(repository, job.model, files, job.version, staged, is_served=False)
     except OSError as error:
         message = f"the version cannot be copied: {plain(str(error))}"
         raise CannotJudge(message) from error
@@ -48,7 +48,7 @@ async def check_files(copy: Copy) -> str:
 
 def _look_at_files(copy: Copy) -> str:
     version = copy.job.version
-    faults = list(version_faults(copy.folder, str(version), str(copy.config.get("backend", ""))))
+    faults = list(version_faults(copy.folder, str(version), copy.config))
     faults += _contract_faults(copy, copy.config)
     if faults:
         raise Bad(_told(faults))

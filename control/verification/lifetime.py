@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LIBC: Final = ctypes.CDLL(None)
 _POLL_S: Final = 0.5
@@ -21,11 +20,6 @@ _MOST_NICE: Final = 19
 _FIRST_TO_GO: Final = "1000"
 #: Ends a whole process group when its input ends without a word: its writer is dead.
 _GUARD: Final = 'read -r _ || kill -s KILL -- "-$0"'
-
-
-def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel send ``by`` when the thread that started this process ends."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, by)
 
 
 def adopt_orphans() -> None:

@@ -67,7 +67,9 @@ async def _load_live(copy: Copy, triton: ScratchTriton) -> Loaded:
         raise NoLive(message)
     name, files = _LIVE + job.model, Path(job.live_folder)
     try:
-        folder = copy_model(triton.repository, name, files.parent, job.live, files)
+        folder = await asyncio.to_thread(
+            copy_model, triton.repository, name, files.parent, job.live, files
+        )
         config = read_json_config(job.live_config_json) or read_config(files.parent)
         write_config(folder, for_measuring(config), job.live)
         return await load_as(copy, triton, name, job.live)

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Final
 
-from control.triton.error_texts import DIED, load_reason
+from control.triton.error_texts import DIED
+from control.triton.load_checks import must_be_ready
 from control.triton.management import LoadFailed, TritonAway
 from control.verification.patience import Patience
 from control.verification.scratch_triton import ScratchTriton
@@ -13,7 +14,6 @@ from control.verification.verdicts import Bad, CannotJudge
 _POLL_S: Final = 0.05
 #: A server that has hung up is dead within this time.
 _DEATH_TIMEOUT_S: Final = 5.0
-_READY: Final = "READY"
 #: What Triton says of a process that it has waited for in vain.
 _NOT_STARTED: Final = "waiting for the stub process"
 
@@ -34,6 +34,7 @@ async def load_version(
                 message = f"does not load: initialize took more than {limit_s:g} s"
                 raise Bad(message)
         await load
+        must_be_ready(await triton.management.versions_of(name), name, [version])
     except TritonAway as error:
         await asyncio.wait({triton.ended}, timeout=_DEATH_TIMEOUT_S)
         _must_live(triton)
@@ -44,7 +45,6 @@ async def load_version(
         raise Bad(f"does not load: {_told(reason, stubs)}") from error
     finally:
         load.cancel()
-    await _must_be_ready(triton, name, version, stubs)
     return stubs
 
 
@@ -52,22 +52,6 @@ def _must_live(triton: ScratchTriton) -> None:
     if triton.ended.done():
         message = f"tritonserver died while it was loaded ({triton.death})"
         raise Bad(message)
-
-
-async def _must_be_ready(
-    triton: ScratchTriton, name: str, version: int, stubs: StubProcesses
-) -> None:
-    """Look it up: Triton says that it has loaded a model of which it has not found the version."""
-    try:
-        index = await triton.management.read()
-    except TritonAway as error:
-        raise Bad(f"does not load: tritonserver is away ({triton.death or error})") from error
-    found = [one for one in index if one.model == name and one.version == version]
-    if not found:
-        message = "does not load: tritonserver has not found it"
-        raise Bad(message)
-    if found[0].state != _READY:
-        raise Bad(f"does not load: {_told(load_reason(found[0].reason, name), stubs)}")
 
 
 def _told(reason: str, stubs: StubProcesses) -> str:

@@ -3,6 +3,9 @@
 Ends with 0 where the version was judged, good or bad; with 1 where it could not be, which the
 report says; with 2 where the job cannot be read, without a report. SIGTERM ends it, and all that it
 has started. It ends with its parent: start it from a thread that lives as long as it may.
+
+On a machine so busy that who only takes what is left gets nothing, it begins once more: as the same
+process, but from its start, since it has used gRPC by then, whose threads survive no fork.
 """
 
 import argparse
@@ -10,17 +13,26 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+from control.launcher.child import die_with_parent
 from control.observability.logs import configure_logs, get_logger
 from control.verification.job import Job, JobUnusable, Measurements, Report, read_job, write_report
-from control.verification.lifetime import adopt_orphans, die_with_parent, parent_gone, step_back
+from control.verification.lifetime import (
+    adopt_orphans,
+    ask_for_a_little,
+    parent_gone,
+    step_back,
+)
 from control.verification.run import verify
+from control.verification.verdicts import Starved
 
 _JUDGED: Final = 0
 _UNDECIDED: Final = 1
 _UNUSABLE: Final = 2
+_AGAIN: Final = "--again-since"
 
 _log = get_logger("verification")
 
@@ -29,24 +41,38 @@ def main() -> int:
     """Verify what the job says, and write the report."""
     parser = argparse.ArgumentParser(description="verify a staged version")
     parser.add_argument("--job", type=Path, required=True, help="what to verify, as JSON")
+    parser.add_argument(_AGAIN, type=float, help="when it was begun, where that was in vain")
+    arguments = parser.parse_args()
     parent = os.getppid()
     die_with_parent(signal.SIGTERM)
     adopt_orphans()
-    step_back()
+    (step_back if arguments.again_since is None else ask_for_a_little)()
     configure_logs("verification", level="warning", form="auto")
     try:
-        job = read_job(parser.parse_args().job)
+        job = read_job(arguments.job)
     except JobUnusable as error:
         _log.error("job_unusable", reason=str(error))
         return _UNUSABLE
-    report = asyncio.run(_report(job, parent))
+    return asyncio.run(_verify_and_exit(job, arguments.again_since, parent))
+
+
+async def _verify_and_exit(job: Job, again_since_s: float | None, parent: int) -> NoReturn:
+    """Write the report, and wait for nothing: a thread may hang in a file for ever."""
+    began_s = time.monotonic() if again_since_s is None else again_since_s
+    try:
+        report = await _report(job, began_s, parent)
+    except Starved as error:
+        if again_since_s is None:
+            os.execv(sys.executable, [*sys.orig_argv, _AGAIN, str(began_s)])  # noqa: S606
+        report = _undecided(job, str(error), began_s)
     write_report(report, Path(job.report))
-    return _UNDECIDED if report.verdict == "undecided" else _JUDGED
+    sys.stderr.flush()
+    os._exit(_UNDECIDED if report.verdict == "undecided" else _JUDGED)
 
 
-async def _report(job: Job, parent: int) -> Report:
-    """Verify until the end, or until somebody wants it to stop."""
-    verifying = asyncio.create_task(verify(job))
+async def _report(job: Job, began_s: float, parent: int) -> Report:
+    """Verify until the end, or until somebody wants it to stop; raises Starved."""
+    verifying = asyncio.create_task(verify(job, began_s))
     orphaned = asyncio.create_task(parent_gone(parent))
     orphaned.add_done_callback(lambda _: verifying.cancel())
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,16 +80,20 @@ async def _report(job: Job, parent: int) -> Report:
     try:
         return await verifying
     except asyncio.CancelledError:
-        return _undecided(job, "it was stopped")
+        return _undecided(job, "it was stopped", began_s)
+    except Starved:
+        raise
     except Exception as error:  # noqa: BLE001 - the outermost edge: a fault of ours is no fault of the version
         _log.exception("verification_failed", model=job.model, version=job.version)
-        return _undecided(job, f"the verification itself failed: {type(error).__name__}")
+        reason = f"the verification itself failed: {type(error).__name__}"
+        return _undecided(job, reason, began_s)
     finally:
         orphaned.cancel()
 
 
-def _undecided(job: Job, reason: str) -> Report:
-    return Report(job.model, job.version, "undecided", reason, [], Measurements())
+def _undecided(job: Job, reason: str, began_s: float) -> Report:
+    took = Measurements(took_s=round(time.monotonic() - began_s, 3))
+    return Report(job.model, job.version, "undecided", reason, [], took)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from control.verification.job import (
     Verdict,
     rounded,
 )
-from control.verification.lifetime import ask_for_a_little
 from control.verification.load_check import Loaded, NoLive, load_new, loading_live
 from control.verification.mates_check import check_batch_mates
 from control.verification.parallel_check import check_concurrency
@@ -43,29 +42,16 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Trial], Awaitable[str]]], ...]] = (
 )
 
 
-async def verify(job: Job) -> Report:
-    """Verify; leaves nothing running, and nothing in the scratch folder.
+async def verify(job: Job, began_s: float) -> Report:
+    """Verify; leaves nothing running, and nothing in the scratch folder. Raises Starved.
 
-    On a machine so busy that who only takes what is left gets nothing, it is begun once more.
+    ``began_s``, by the monotonic clock, is when its time began to run.
     """
     directory = Path(job.scratch).resolve()  # noqa: ASYNC240 - quick
-    began_s = asyncio.get_running_loop().time()
-    try:
-        return await _verify(Verification(job, directory, began_s), directory)
-    except Starved:
-        ask_for_a_little()
-    verification = Verification(job, directory, began_s)
-    try:
-        return await _verify(verification, directory)
-    except Starved as error:
-        return verification.report("undecided", str(error))
-
-
-async def _verify(verification: "Verification", directory: Path) -> Report:
     clean_up(directory)
     try:
         (directory / _REPOSITORY).mkdir(parents=True, mode=0o700)
-        return await verification.run()
+        return await Verification(job, directory, began_s).run()
     finally:
         clean_up(directory)
 
@@ -102,7 +88,7 @@ class Verification:
 
     async def _run(self) -> None:
         repository = self._directory / _REPOSITORY
-        copy = copy_version(self._job, repository)
+        copy = await asyncio.to_thread(copy_version, self._job, repository)
         self._digest = copy.digest
         await self._check("files", check_files, copy)
         await self._check("contract", check_contract, copy)

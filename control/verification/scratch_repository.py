@@ -1,38 +1,45 @@
 """A model repository made of copies: what runs there does not touch the originals."""
 
 import json
-import os
 import shutil
-import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2
 
-from control.check.model_config import CONFIG
 from control.contracts.faults import ContractBroken, Fault
+from control.repository.copying import copy_own, share_own
+from control.repository.names import CONFIG, version_of
 
-#: Larger files are linked, whoever may write to them: copying would take the room and the time of
-#: a second model, and models map their weights rather than write to them.
-_COPIED_BYTES: Final = 1024 * 1024
-_WRITABLE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _NOT_WANTED: Final = shutil.ignore_patterns(".*")
 
 
-def copy_model(repository: Path, name: str, model_files: Path, version: int, staged: Path) -> Path:
-    """Put a model with one version into the repository, under a name; give its folder there."""
+def copy_model(
+    repository: Path,
+    name: str,
+    model_files: Path,
+    version: int,
+    files: Path,
+    *,
+    is_served: bool = True,
+) -> Path:
+    """Put a model with one version into the repository, under a name; give its folder there.
+
+    ``files`` are the version's. Where they are not served, large ones are shared: a staged copy
+    that its model has written to is seen by its digest, and made anew before it is served.
+    """
     folder = repository / name
     folder.mkdir(parents=True)
     for entry in sorted(model_files.iterdir()):
-        if entry.name.startswith(".") or _is_version(entry.name):
+        if entry.name.startswith(".") or version_of(entry.name) is not None:
             continue
         if entry.is_dir():
-            _copy_tree(entry, folder / entry.name)
+            _copy_tree(entry, folder / entry.name, copy_own)
         elif entry.is_file():
-            _link_or_copy(str(entry), str(folder / entry.name))
-    _copy_tree(staged, folder / str(version))
+            copy_own(str(entry), str(folder / entry.name))
+    _copy_tree(files, folder / str(version), copy_own if is_served else share_own)
     return folder
 
 
@@ -78,22 +85,5 @@ def _without_name(group: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in group.items() if key != "name"}
 
 
-def _is_version(name: str) -> bool:
-    return name.isascii() and name.isdigit()
-
-
-def _copy_tree(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, copy_function=_link_or_copy, ignore=_NOT_WANTED)
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    """Link what is never written to, copy all else; times are kept, for bytecode goes by them."""
-    found = Path(source).stat()
-    if not found.st_mode & _WRITABLE or found.st_size > _COPIED_BYTES:
-        try:
-            os.link(os.path.realpath(source), target)
-        except OSError:
-            pass  # another file system: a copy will do
-        else:
-            return
-    shutil.copy2(source, target)
+def _copy_tree(source: Path, target: Path, copy: Callable[[str, str], None]) -> None:
+    shutil.copytree(source, target, copy_function=copy, ignore=_NOT_WANTED)

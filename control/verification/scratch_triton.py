@@ -5,7 +5,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,16 +13,15 @@ from typing import Any, Final
 import msgspec
 
 from control.config import TritonSettings
-from control.launcher.child import Process, exited
-from control.launcher.tritonserver import EmbeddedTriton
-from control.runtime import RuntimePaths
+from control.launcher.child import Process, exited, start
+from control.launcher.tritonserver import EmbeddedTriton, Loads
+from control.runtime import InnerPaths
 from control.triton.address import parse_address
 from control.triton.management import TritonAway, TritonManagement, read_document
 from control.triton.server_command import grpc_address
 from control.triton.shared_memory import remove_leaked_regions
 from control.triton.upstream import Upstream
 from control.verification.lifetime import (
-    die_with_parent,
     end_children,
     end_group,
     end_leftovers,
@@ -83,7 +81,7 @@ async def scratch_triton(settings: TritonSettings, directory: Path) -> AsyncIter
 
     Nothing may have used gRPC before: its threads do not survive the fork.
     """
-    paths = RuntimePaths(directory)
+    paths = InnerPaths(directory)
     longest = len(os.fsencode(grpc_address(paths.triton_grpc).removeprefix("unix:")))
     if longest > _MOST_SOCKET_BYTES:
         message = (
@@ -93,17 +91,9 @@ async def scratch_triton(settings: TritonSettings, directory: Path) -> AsyncIter
         raise CannotJudge(message)
     paths.run.mkdir(mode=0o700)
     secret = secrets.token_urlsafe(24)
-    triton = EmbeddedTriton(settings, paths, secret, settings.repository, tuple)
+    triton = EmbeddedTriton(settings, paths, secret, settings.repository, Loads)
     plan = triton.child_plan()
-    process = subprocess.Popen(  # noqa: ASYNC220, S603 - ours, and quick
-        list(plan.command),
-        env=dict(plan.environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
-    )
+    process = start(plan)
     attending = asyncio.ensure_future(plan.attend(process))
     try:
         with guarded(process.pid):
@@ -120,7 +110,7 @@ async def scratch_triton(settings: TritonSettings, directory: Path) -> AsyncIter
 
 def clean_up(directory: Path) -> None:
     """Remove a verification's folder, and end and remove what a killed one has left elsewhere."""
-    prefix = RuntimePaths(directory).shared_memory_prefix
+    prefix = InnerPaths(directory).shared_memory_prefix
     end_leftovers(prefix)
     remove_leaked_regions(prefix)
     shutil.rmtree(directory, ignore_errors=True)

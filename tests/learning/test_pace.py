@@ -12,7 +12,7 @@ def looked_into(rate: float, requests_s: float, seconds: float) -> int:
     pace, chance, seen = Pace(rate), random.Random(5), 0
     for number in range(int(requests_s * seconds)):
         now_s = 1000.0 + number / requests_s
-        if pace.is_due(now_s):
+        if now_s >= pace.next_s:
             pace.take(now_s, chance.random())
             seen += 1
     return seen
@@ -36,7 +36,7 @@ def test_a_burst_after_silence_is_seen_whole() -> None:
     pace.take(0.0, 0.5)
     seen = 0
     for _ in range(1000):
-        if pace.is_due(100.0):
+        if pace.next_s <= 100.0:
             pace.take(100.0, 0.5)
             seen += 1
     assert seen == 51

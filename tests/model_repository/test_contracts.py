@@ -8,9 +8,8 @@ import yaml
 
 from control.contracts.folder import read_contract
 from control.core.contract import derive_contract
-from control.weights import missing_weights
 from tests.e2e.contracts.document_keys import document_keys, keys_in
-from tests.model_repository.golden_requests import REPOSITORY, config, versions
+from tests.model_repository.golden_requests import REPOSITORY, config, need_weights, versions
 
 MODELS = sorted({model for model, _ in versions()})
 MEMORY = (
@@ -56,11 +55,8 @@ def used(model: str) -> set[str]:
 @pytest.mark.parametrize(("model", "version"), versions())
 def test_the_contract_fits_the_model(model: str, version: str) -> None:
     """Every version's contract compiles against its config, in force and with all its files."""
-    folder = REPOSITORY / model
-    absent = [one for one in missing_weights(REPOSITORY) if one.is_relative_to(folder / version)]
-    if absent:
-        pytest.skip(f"weights not fetched (seawall models fetch): {absent[0].name}")
-    source = read_contract(folder, int(version), derive_contract(config(model)))
+    need_weights(model, version)
+    source = read_contract(REPOSITORY / model, int(version), derive_contract(config(model)))
     assert source is not None
     assert source.compiled.enforced
 

@@ -3,6 +3,7 @@
 import os
 import py_compile
 import shutil
+import stat
 import sys
 import threading
 import time
@@ -55,14 +56,19 @@ def test_a_digest_is_of_names_and_content_alone(tmp_path: Path, version: Path) -
     assert len({content_digest(version), renamed, content_digest(copy)}) == 3
 
 
-def test_only_what_nobody_may_write_to_is_linked(tmp_path: Path, version: Path) -> None:
-    """A link to a file that can be written to would change with it."""
-    (version / "weights" / "first.bin").chmod(0o444)
+def test_what_becomes_of_a_source_does_not_change_its_copy(tmp_path: Path, version: Path) -> None:
+    """Its owner may write to a file that nobody may write to, and so may root."""
+    weights = version / "weights" / "first.bin"
+    weights.chmod(0o444)
     before = read_version(version)
-    stage(version, tmp_path / "staged")
-    assert (tmp_path / "staged/weights/first.bin").samefile(version / "weights/first.bin")
-    assert not (tmp_path / "staged/model.py").samefile(version / "model.py")
+    staged = stage(version, tmp_path / "staged")
     assert read_version(version) == before, "staging is no change of the source"
+    copies = tmp_path / "staged"
+    assert stat.S_IMODE((copies / "weights" / "first.bin").stat().st_mode) == 0o444
+    assert stat.S_IMODE((copies / "model.py").stat().st_mode) == 0o644
+    weights.chmod(0o644)
+    weights.write_text("another build")
+    assert content_digest(copies) == staged.digest
 
 
 def test_python_is_compiled_beforehand(tmp_path: Path, version: Path) -> None:

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from control.repository.content import checksum, content_digest
-from control.repository.names import is_almost_version, version_of
+from control.repository.names import (
+    is_almost_model_name,
+    is_almost_version,
+    is_model_name,
+    version_of,
+)
+from control.repository.reading import ContentReader
 from control.repository.refusals import SourceChanged
+from control.repository.scan import look_at
 from control.repository.tree import TreeFile, read_model_files, read_version
+from control.triton.repository import inspect_repository
 from tests.repository.source_models import VERSION, write_files, write_model
 
 
@@ -137,12 +145,49 @@ def test_a_copy_that_keeps_times_does_not_hide_a_change(tmp_path: Path) -> None:
     assert read_version(version).fingerprint != before.fingerprint
 
 
-def test_a_hard_link_to_a_file_is_no_change_of_it(tmp_path: Path) -> None:
-    """Staging links files: that must not look as if somebody had written to them."""
+def test_a_build_that_is_copied_over_another_with_its_times_is_seen(tmp_path: Path) -> None:
+    """Reproducible builds have the same times and often the same size: ``cp -p`` keeps the file."""
     version = write_model(tmp_path, "m", 1) / "1"
+    file = version / "weights" / "first.bin"
+    os.utime(file, (1, 1))
     before = read_version(version)
-    (tmp_path / "link").hardlink_to(version / "weights" / "first.bin")
-    assert read_version(version) == before
+    file.write_text("2" * file.stat().st_size)
+    os.utime(file, (1, 1))
+    after = read_version(version)
+    assert after.fingerprint != before.fingerprint
+    reader = ContentReader()
+    first, second = (reader.read(version, tree) for tree in (before, after))
+    assert first is None, "it has been changed since"
+    assert second
+    assert second.digest == content_digest(version)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *((one, True) for one in ("m", "sentiment-3", "a.b_c", "7", "X" * 200)),
+        *((one, False) for one in ("my model", "sentiment(copy)", "a?b", "a%b", "é", "-m", "m\n")),
+    ],
+)
+def test_models_have_plain_names(name: str, is_one: bool) -> None:
+    """Others keep tritonserver from starting, or cannot be asked for."""
+    assert is_model_name(name) == is_one
+    assert is_almost_model_name(name) != is_one
+
+
+def test_a_folder_that_is_misnamed_is_told_and_left_alone(tmp_path: Path) -> None:
+    """Neither hidden folders nor drafts are meant as models."""
+    for model in ("m", "m (copy)", ".m", "_m"):
+        write_model(tmp_path, model, 1)
+    write_files(tmp_path, {"read me.txt": "x", "m/007/model.py": "x"})
+    look = look_at(tmp_path)
+    assert set(look.models) == {"m"}
+    assert look.misnamed == {
+        "m (copy)": "its name must have letters, digits, '.', '_' and '-' only",
+        "m/007": "its name is no version",
+    }
+    found = inspect_repository(tmp_path)
+    assert (found.loadable, [one.model for one in found.refused]) == (["m"], ["m (copy)"])
 
 
 def test_model_files_are_what_lies_beside_versions(tmp_path: Path) -> None:
@@ -172,6 +217,6 @@ def test_a_file_that_became_a_fifo_holds_nobody(tmp_path: Path) -> None:
     """Between a look and the opening anything can happen: it is told at once."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    file = TreeFile("pipe", pipe, size=0, changed_ns=0, inode=0, is_frozen=False)
+    file = TreeFile("pipe", pipe, size=0, looks=())
     with pytest.raises(SourceChanged, match="pipe is no regular file any more"):
         checksum(file)

@@ -12,7 +12,7 @@ from typing import Any
 
 from control.check.model_config import read_config
 from control.core.canary_policy import DEFAULT_CANARY, Tolerance, VerificationPolicy
-from control.runtime import RuntimePaths
+from control.runtime import InnerPaths
 from control.verification.job import Job, Report, read_report, write_job
 from tests.support.stack import ROOT
 
@@ -168,7 +168,7 @@ def running(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
 
 def leftovers(scratch: Path) -> list[str]:
     """What a verification has left: its folder, shared memory, processes."""
-    prefix = RuntimePaths(scratch).shared_memory_prefix
+    prefix = InnerPaths(scratch).shared_memory_prefix
     left = [f"shared memory {one.name}" for one in Path("/dev/shm").glob(f"{prefix}*")]
     left += ["the folder"] if scratch.exists() else []
     return left + [f"process {pid}" for pid in processes(prefix)]

@@ -60,6 +60,15 @@ def test_the_originals_are_not_touched(tmp_path: Path) -> None:
     assert [one.name for one in (drop.served / "1").iterdir()] == ["model.py"]
 
 
+def test_what_the_live_version_writes_here_is_not_what_it_serves_with(tmp_path: Path) -> None:
+    """However large its files are: it may have them in its memory."""
+    rebuilds = code(initialize="open(os.path.dirname(__file__) + '/cache', 'w').write('rebuilt')")
+    cache = "live" * 600_000
+    drop = Drop(tmp_path, live_files={"model.py": rebuilds, "cache": cache})
+    assert drop.verify().verdict == "good"
+    assert (drop.served / "1" / "cache").read_text() == cache
+
+
 def test_a_compatible_change_is_noted(tmp_path: Path) -> None:
     """More than before may be taken and given; the report says what."""
     config = CONFIG.replace("max_batch_size: 16", "max_batch_size: 32")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from control.core.canary_policy import VerificationPolicy
-from control.runtime import RuntimePaths
+from control.runtime import InnerPaths
 from control.verification.job import read_report, write_job
 from tests.support.stack import ROOT, wait_until
 from tests.verification.drops import Drop, code, leftovers, processes, running
@@ -28,7 +28,7 @@ def hung(tmp_path: Path) -> Drop:
 
 def mark(drop: Drop) -> str:
     """What its processes have in their command lines."""
-    return RuntimePaths(drop.scratch).shared_memory_prefix
+    return InnerPaths(drop.scratch).shared_memory_prefix
 
 
 def hanging(drop: Drop) -> list[int]:
@@ -108,6 +108,53 @@ def test_it_does_not_go_on_for_ever(hung: Drop) -> None:
         "undecided",
         "not verified within 4 s: stopped at load",
     )
+
+
+def test_a_file_that_holds_its_reader_holds_nobody_else(tmp_path: Path) -> None:
+    """Neither the version's judgement, where it is no file; nor the end, whatever it is."""
+    drop = Drop(tmp_path, golden=None)
+    job = drop.job()
+    os.mkfifo(drop.source / "golden.json")
+    with running(job) as process:
+        assert process.wait(60) == 0
+    report = read_report(drop.report)
+    assert (report.verdict, report.reason) == ("bad", "golden.json: is no file")
+
+
+def test_a_thread_that_hangs_keeps_no_report_back(tmp_path: Path) -> None:
+    """The process ends without it."""
+    drop = Drop(tmp_path, timeout_s=2.0)
+    file = tmp_path / "job.json"
+    write_job(drop.job(), file)
+    hang = "import time; from control.verification import run, process"
+    hang += "; run.copy_version = lambda *_: time.sleep(1000); process.main()"
+    command = [sys.executable, "-c", hang, "--job", str(file)]
+    assert subprocess.run(command, cwd=ROOT, timeout=30, check=False).returncode == 1
+    assert read_report(drop.report).reason == "not verified within 2 s: stopped at files"
+
+
+def test_a_version_that_is_never_let_run_is_tried_once_more(tmp_path: Path) -> None:
+    """By the same process begun anew, with a share of the processors, and no more time in all."""
+    drop = Drop(tmp_path)
+    file = tmp_path / "job.json"
+    write_job(drop.job(), file)
+    starve = """if True:
+        import asyncio, os, sys
+        from control.verification import process
+        from control.verification.verdicts import Starved
+        async def verify(job, began_s):
+            print(os.getpid(), began_s, os.sched_getscheduler(0), flush=True)
+            raise Starved("it was not let run")
+        process.verify = verify
+        sys.exit(process.main())
+    """
+    command = [sys.executable, "-c", starve, "--job", str(file)]
+    done = subprocess.run(command, cwd=ROOT, timeout=60, check=False, capture_output=True)
+    first, second = (line.split() for line in done.stdout.decode().splitlines())
+    assert first == [*second[:2], str(os.SCHED_IDLE)]
+    assert second[2] == str(os.SCHED_BATCH)
+    report = read_report(drop.report)
+    assert (report.verdict, report.reason) == ("undecided", "it was not let run")
 
 
 def test_a_job_that_cannot_be_read_is_refused(
