@@ -18,13 +18,15 @@ class _File(msgspec.Struct):
     admin_secret: str
     sockets: dict[str, int]
     operator: TokenRecord | None = None
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSetup:
     """Everything a child needs to know. ``sockets`` are inherited file descriptors by name.
 
-    ``operator`` is the operator's token as it is kept: children never see its text.
+    ``operator`` is the operator's token as it is kept: children never see its text. ``run_id`` is
+    of this run of Seawall alone, wherever others run.
     """
 
     settings: Settings
@@ -32,6 +34,7 @@ class ChildSetup:
     admin_secret: str
     sockets: dict[str, int]
     operator: TokenRecord | None = None
+    run_id: str = ""
 
     def socket(self, name: str) -> socket.socket:
         """Take over an inherited listening socket."""
@@ -46,6 +49,7 @@ def save_child_setup(setup: ChildSetup, path: Path) -> None:
         admin_secret=setup.admin_secret,
         sockets=setup.sockets,
         operator=setup.operator,
+        run_id=setup.run_id,
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
@@ -61,4 +65,5 @@ def load_child_setup(path: str) -> ChildSetup:
         admin_secret=file.admin_secret,
         sockets=file.sockets,
         operator=file.operator,
+        run_id=file.run_id,
     )

@@ -142,7 +142,7 @@ class TritonSettings(Section):
     metrics_url: UpstreamUrl = ""
     """Metrics address of an external Triton; empty leaves its series out."""
     start_timeout_s: float = Field(120.0, gt=0.0, le=86_400.0)
-    """Seconds the embedded tritonserver may take to load its models before a start has failed."""
+    """Seconds without a model coming up that fail a start; a longer load_timeout_s goes before."""
     exit_timeout_s: int = Field(10, ge=1, le=3600)
     """Seconds the embedded tritonserver may take to end before it is killed."""
 

@@ -73,12 +73,12 @@ class RuntimePaths:
 
     @property
     def launcher_socket(self) -> Path:
-        """Where the launcher is asked for additional tritonservers."""
+        """Where the launcher is asked for extra tritonservers."""
         return self.run / "launcher.sock"
 
-    def additional(self, number: int) -> "AdditionalPaths":
-        """Give the paths of an additional tritonserver."""
-        return AdditionalPaths(self.run / f"x{number}")
+    def extra_server(self, number: int) -> "ExtraPaths":
+        """Give the paths of an extra tritonserver."""
+        return ExtraPaths(self.run / f"x{number}")
 
     @property
     def backends(self) -> Path:
@@ -103,11 +103,23 @@ class RuntimePaths:
     @property
     def shared_memory_prefix(self) -> str:
         """How this Seawall's shared-memory regions are named, so that it removes only its own."""
-        return f"seawall_{sha256(str(self.state.resolve()).encode()).hexdigest()[:12]}_"
+        return f"seawall_{_digest(self.state)}_"
 
 
-class AdditionalPaths(RuntimePaths):
-    """Paths of a tritonserver beside the main one: in one folder, since sockets need short ones."""
+class InnerPaths(RuntimePaths):
+    """Paths of a tritonserver beside the main one, whose ``state`` lies in that one's ``run``."""
+
+    __slots__ = ()
+
+    @property
+    def shared_memory_prefix(self) -> str:
+        """Begins like the main one's, which removes what nobody else lives to remove."""
+        main = RuntimePaths(self.state.parent.parent)
+        return f"{main.shared_memory_prefix}{_digest(self.state)}_"
+
+
+class ExtraPaths(InnerPaths):
+    """Paths of an extra tritonserver: in one folder, since sockets need short ones."""
 
     __slots__ = ()
 
@@ -115,3 +127,7 @@ class AdditionalPaths(RuntimePaths):
     def run(self) -> Path:
         """Sockets and files of the running server."""
         return self.state
+
+
+def _digest(path: Path) -> str:
+    return sha256(str(path.resolve()).encode()).hexdigest()[:12]

@@ -119,18 +119,7 @@ class Child:
     async def _run_once(self) -> int | None:
         plan = self._plan
         await plan.prepare()
-        # Not asyncio's own subprocess: its wait() also waits for the output pipe, which
-        # grandchildren may hold open after the child's death.
-        self._process = process = subprocess.Popen(  # noqa: ASYNC220, S603 - ours, and quick
-            list(plan.command),
-            env=dict(plan.environment),
-            pass_fds=tuple(plan.inherited),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if plan.capture_output else None,
-            stderr=subprocess.STDOUT if plan.capture_output else None,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock
-        )
+        self._process = process = start(plan)
         self.started.set()
         attending = asyncio.ensure_future(plan.attend(process))
         attending.add_done_callback(self._kill_if_too_slow)
@@ -146,6 +135,22 @@ class Child:
         if not attending.cancelled() and isinstance(attending.exception(), TimeoutError):
             _log.error("start_timed_out", name=self._plan.name)
             self.kill()
+
+
+def start(plan: ChildPlan) -> Process:
+    """Start a process in a session of its own, which ends with this one; it is not prepared."""
+    # Not asyncio's own subprocess: its wait() also waits for the output pipe, which
+    # grandchildren may hold open after the child's death.
+    return subprocess.Popen(  # noqa: S603 - ours
+        list(plan.command),
+        env=dict(plan.environment),
+        pass_fds=tuple(plan.inherited),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if plan.capture_output else None,
+        stderr=subprocess.STDOUT if plan.capture_output else None,
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
+    )
 
 
 async def exited(process: Process) -> None:
@@ -164,6 +169,9 @@ async def exited(process: Process) -> None:
     process.poll()
 
 
-def _die_with_parent() -> None:
-    """Runs in the child before exec: a launcher that is killed must leave no orphan (Linux)."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel send ``by`` when the thread that started this process ends (Linux).
+
+    A launcher that is killed must leave no orphan.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, by)

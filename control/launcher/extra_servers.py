@@ -10,17 +10,14 @@ from typing import Final
 
 from control.config import TritonSettings
 from control.launcher.child import Child
-from control.launcher.tritonserver import EmbeddedTriton
+from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.link.server_orders import ExtraServer, StartServer
-from control.observability.logs import get_logger
-from control.runtime import AdditionalPaths, RuntimePaths
+from control.runtime import ExtraPaths, RuntimePaths
 from control.triton.repository import inspect_repository
 
 _MAX_SERVERS: Final = 16
 _MAX_NAME: Final = 300
 _GRACE_S: Final = 3.0
-
-_log = get_logger("launcher")
 
 
 class OrderRefused(Exception):
@@ -54,7 +51,7 @@ class ExtraServersKept:
             repository = await asyncio.to_thread(_checked, order, self._paths.state)
             self.stop(order.name)
             if len(self._numbers) >= _MAX_SERVERS:
-                message = f"{_MAX_SERVERS} additional tritonservers run already"
+                message = f"{_MAX_SERVERS} extra tritonservers run already"
                 raise OrderRefused(message)
             self._servers[order.name] = kept = await self._begin(order, repository)
             return kept.told()
@@ -77,12 +74,11 @@ class ExtraServersKept:
     async def _begin(self, order: StartServer, repository: Path) -> "_Kept":
         number = min(set(range(_MAX_SERVERS)) - self._numbers)
         self._numbers.add(number)
-        paths = self._paths.additional(number)
+        paths = self._paths.extra_server(number)
         try:
             paths.run.mkdir(mode=0o700)
-            triton = EmbeddedTriton(
-                self._settings, paths, self._secret, repository, lambda: order.models
-            )
+            loads = Loads(order.models, order.load_timeout_s)
+            triton = EmbeddedTriton(self._settings, paths, self._secret, repository, lambda: loads)
             plan = await asyncio.to_thread(triton.child_plan)
         except BaseException:
             shutil.rmtree(paths.run, ignore_errors=True)
@@ -105,7 +101,7 @@ class _Kept:
         self,
         order: StartServer,
         number: int,
-        paths: AdditionalPaths,
+        paths: ExtraPaths,
         triton: EmbeddedTriton,
         child: Child,
     ) -> None:
@@ -160,7 +156,7 @@ class _Kept:
 
 
 def _must_be_alike(order: StartServer, present: StartServer) -> None:
-    if order != present:
+    if (order.repository, order.models) != (present.repository, present.models):
         message = f"a tritonserver '{order.name}' runs already, with other models"
         raise OrderRefused(message)
 

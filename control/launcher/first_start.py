@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from control.observability.logs import get_logger
-from control.repository.config_changes import take_up_configs
+from control.repository.config_changes import unserved_configs
 from control.repository.seeding import Seeded, seed
 from control.repository.served import ServedRepository
 
@@ -30,12 +30,9 @@ async def prepare_served(
     await asyncio.to_thread(served.tidy)
     if not await asyncio.to_thread(source.is_dir):
         _log.warning("repository_missing", repository=str(source), effect="the served copies stay")
-    for change in await asyncio.to_thread(lambda: list(take_up_configs(served, source))):
-        if change.refusal:
-            effect = "the config that is served stays: drop a version with the new one"
-            _log.error("config_refused", model=change.model, reason=change.refusal, effect=effect)
-        else:
-            _log.info("config_taken_up", model=change.model)
+    for model in await asyncio.to_thread(lambda: list(unserved_configs(served, source))):
+        effect = "the config that is served stays: drop a version to have the new one verified"
+        _log.warning("config_not_served", model=model, effect=effect)
     for refused in (await asyncio.to_thread(served.inspect)).refused:
         _log.error("model_refused", model=refused.model, reason=refused.reason)
 

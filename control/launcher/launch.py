@@ -16,13 +16,15 @@ from pathlib import Path
 
 from control.child import ChildSetup, save_child_setup
 from control.config import Settings, without_our_variables
+from control.controller.rollouts.policies import Policies
 from control.identity.tokens import mint_token, operator_record
 from control.launcher.child import Child, ChildPlan
 from control.launcher.dead_gauges import forget_dead_gauges
 from control.launcher.extra_servers import ExtraServersKept
 from control.launcher.first_start import prepare_served
+from control.launcher.load_limits import longest_load_s
 from control.launcher.server_desk import ServerDesk
-from control.launcher.tritonserver import EmbeddedTriton
+from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.observability.logs import get_logger
 from control.repository.seeding import SeedingStopped
 from control.repository.served import ServedRepository
@@ -138,12 +140,13 @@ class _Launcher:
         if self._settings.triton.http_url:
             return self._settings
         served = await self._served_repository(stop)
+        policies = Policies(self._settings.triton.repository)
         self._triton = EmbeddedTriton(
             self._settings.triton,
             self._paths,
             self._secret,
             served.folder,
-            lambda: served.inspect().loadable,
+            lambda: Loads(served.inspect().loadable, longest_load_s(served, policies)),
         )
         child = Child(self._triton.child_plan())
         self._children.append((child, -(self._settings.triton.exit_timeout_s + _GRACE_S)))
@@ -171,9 +174,8 @@ class _Launcher:
         descriptors = {name: sock.fileno() for name, sock in listening.items()}
         operator = mint_token()
         _write_private(self._paths.operator_token, operator.text)
-        setup = ChildSetup(
-            settings, self._paths, self._secret, descriptors, operator_record(operator)
-        )
+        record, run_id = operator_record(operator), secrets.token_hex(8)
+        setup = ChildSetup(settings, self._paths, self._secret, descriptors, record, run_id)
         file = self._paths.run / "setup.json"
         save_child_setup(setup, file)
         environment = {

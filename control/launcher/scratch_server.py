@@ -10,7 +10,7 @@ from pathlib import Path
 
 from control.config import Settings, TritonSettings
 from control.launcher.child import Child
-from control.launcher.tritonserver import EmbeddedTriton
+from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.runtime import RuntimePaths
 from control.triton.address import parse_address
 from control.triton.management import TritonManagement
@@ -41,7 +41,7 @@ async def scratch_server(
     paths = RuntimePaths(directory)
     paths.run.mkdir(mode=0o700)
     secret = secrets.token_urlsafe(24)
-    triton = EmbeddedTriton(settings.triton, paths, secret, repository, lambda: loaded)
+    triton = EmbeddedTriton(settings.triton, paths, secret, repository, lambda: Loads(loaded))
     child = Child(triton.child_plan())
     addresses = triton.addresses()
     try:

@@ -1,4 +1,4 @@
-"""Takes orders for additional tritonservers over a socket that only the state's owner reaches."""
+"""Takes orders for extra tritonservers over a socket that only the state's owner reaches."""
 
 import asyncio
 import contextlib

@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,20 @@ _LEAST_PORT, _LEAST_CLIENT_PORT = 10_240, 32_768
 #: ``2026-11-22T15:24:43Z E 4575 server.cc:345] "text"``
 _SEVERITY: Final = re.compile(r"^\S+Z (?P<letter>[IWEF]) \d+ ")
 
+#: A version has come up, or has failed.
+_LOAD_ENDED: Final = re.compile(
+    r"model_lifecycle\.cc:\d+\] \"(?:successfully loaded|failed to load) "
+)
+
 _log = get_logger("tritonserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """What a server begins with: models, and how long a version of them may take at most."""
+
+    models: Sequence[str] = ()
+    longest_s: float = 0.0
 
 
 class EmbeddedTriton:
@@ -40,11 +54,11 @@ class EmbeddedTriton:
         paths: RuntimePaths,
         secret: str,
         repository: Path,
-        models: Callable[[], Sequence[str]],
+        loads: Callable[[], Loads],
     ) -> None:
         """Choose addresses; raises TritonNotInstalled.
 
-        ``models`` are asked for before each start: they are loaded from ``repository``.
+        ``loads`` is asked before each start for what is loaded from ``repository``.
         """
         self._settings = settings
         self._paths = paths
@@ -52,7 +66,8 @@ class EmbeddedTriton:
         self._secret = secret
         self._metrics_port = _free_port()
         self._repository = repository.resolve()
-        self._models = models
+        self._loads = loads
+        self._patience_s = settings.start_timeout_s
         self._plan = ChildPlan(
             name="tritonserver",
             command=[],
@@ -75,7 +90,7 @@ class EmbeddedTriton:
     def child_plan(self) -> ChildPlan:
         """Plan the process; its command is made anew before each start."""
         assemble_backends(self._installation, self._paths.backends)
-        self._plan.command = self._command(self._models())
+        self._plan_start(self._loads())
         return self._plan
 
     def clean_up(self) -> int:
@@ -88,7 +103,11 @@ class EmbeddedTriton:
         removed = await asyncio.to_thread(self.clean_up)
         if removed:
             _log.warning("leaked_shared_memory_removed", regions=removed)
-        self._plan.command = self._command(await asyncio.to_thread(self._models))
+        self._plan_start(await asyncio.to_thread(self._loads))
+
+    def _plan_start(self, loads: Loads) -> None:
+        self._plan.command = self._command(loads.models)
+        self._patience_s = max(self._settings.start_timeout_s, loads.longest_s)
 
     def _command(self, models: Sequence[str]) -> list[str]:
         plan = ServerPlan(
@@ -107,30 +126,41 @@ class EmbeddedTriton:
 
     async def _attend(self, process: Process) -> None:
         _write_atomically(self._paths.triton_pid, str(process.pid))
-        reading = asyncio.create_task(_pass_log_on(process))
+        start = _Start()
+        reading = asyncio.create_task(_pass_log_on(process, start))
         try:
-            await self._wait_until_live()
+            await self._wait_until_live(start)
             _log.info("live", pid=process.pid)
             await reading
         finally:
             reading.cancel()
 
-    async def _wait_until_live(self) -> None:
+    async def _wait_until_live(self, start: "_Start") -> None:
+        """Wait until all is loaded; raises TimeoutError where nothing comes up for too long."""
         upstream = Upstream(Address(unix_path=str(self._paths.triton_http)), max_idle=1)
-        async with asyncio.timeout(self._settings.start_timeout_s):
-            while True:
-                try:
+        while True:
+            async with asyncio.timeout_at(start.moved_s + self._patience_s):
+                with contextlib.suppress(ConnectRefused, ConnectionLost):
                     answer = await upstream.request("GET", "/v2/health/live")
-                except (ConnectRefused, ConnectionLost):
-                    await asyncio.sleep(_POLL_S)
-                    continue
-                if answer.status == _OK:
-                    upstream.close()
-                    return
+                    if answer.status == _OK:
+                        upstream.close()
+                        return
                 await asyncio.sleep(_POLL_S)
 
 
-async def _pass_log_on(process: Process) -> None:
+class _Start:
+    """Since when, by the event loop's clock, a start has stood still."""
+
+    def __init__(self) -> None:
+        self.moved_s = asyncio.get_running_loop().time()
+
+    def note(self, line: str) -> None:
+        """Hear of a load that has ended: others may have waited for it."""
+        if _LOAD_ENDED.search(line):
+            self.moved_s = asyncio.get_running_loop().time()
+
+
+async def _pass_log_on(process: Process, start: _Start) -> None:
     """Write each line that the server or a model prints as an event of our own log."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
@@ -150,6 +180,7 @@ async def _pass_log_on(process: Process) -> None:
         if not raw:
             return
         line = raw.decode(errors="replace").rstrip()
+        start.note(line)
         found = _SEVERITY.match(line)
         letter = found["letter"] if found else "I"
         if line:

@@ -4,7 +4,7 @@ from typing import Final, cast
 
 import msgspec
 
-from control.core.canary_judge import JudgeCounts
+from control.core.judge_counts import JudgeCounts
 from control.learning.summary import VersionSummary
 
 #: A frame that claims to be longer is no event; the greatest report has about 800 KiB.

@@ -1,4 +1,4 @@
-"""The controller's way to additional tritonservers: it asks the launcher for them."""
+"""The controller's way to extra tritonservers: it asks the launcher for them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -37,13 +37,16 @@ class ExtraServers:
         """Ask at ``socket_path``."""
         self._socket_path = socket_path
 
-    async def start(self, name: str, repository: Path, models: Sequence[str]) -> ExtraServer:
+    async def start(
+        self, name: str, repository: Path, models: Sequence[str], load_timeout_s: float = 0.0
+    ) -> ExtraServer:
         """Have a server of this name run, and give where it is; it is yet to load its models.
 
         ``repository`` is a folder below the state directory. The name that runs already is given as
-        it is, and must be of the same models.
+        it is, and must be of the same models. For ``load_timeout_s`` see ``StartServer``.
         """
-        servers = await self._ask(StartServer(name, str(repository), list(models)))
+        order = StartServer(name, str(repository), list(models), load_timeout_s)
+        servers = await self._ask(order)
         if len(servers) != 1:
             message = f"{len(servers)} servers were told instead of one"
             raise LauncherAway(message)

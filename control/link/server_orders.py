@@ -13,12 +13,14 @@ class StartServer(
 ):
     """Have a tritonserver of this name run, with these models of a folder in the state directory.
 
-    One that runs already is left as it is; one that has exited is started anew.
+    One that runs already is left as it is; one that has exited is started anew. Each model may take
+    ``load_timeout_s``, if that is more than what the settings say of any server.
     """
 
     name: str
     repository: str
     models: list[str]
+    load_timeout_s: float = 0.0
 
 
 class StopServer(

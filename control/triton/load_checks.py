@@ -2,17 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
 
+from control.check.entry_file import file_that_ends_a_load
 from control.check.model_config import read_config
 from control.contracts.faults import ContractBroken
 from control.triton.config_override import override
 from control.triton.error_texts import load_reason
 from control.triton.management import IndexEntry, LoadFailed
-
-_PYTHON: Final = "python"
-_CODE: Final = "model.py"
-_READY: Final = "READY"
 
 
 def config_for(folder: Path, versions: Collection[int]) -> str:
@@ -21,10 +17,7 @@ def config_for(folder: Path, versions: Collection[int]) -> str:
         config = read_config(folder)
     except ContractBroken as error:
         raise LoadFailed("; ".join(map(str, error.faults))) from error
-    code = ""
-    if config.get("backend") == _PYTHON:
-        # The load of a Python model without its file never comes back.
-        code = config.get("default_model_filename") or _CODE
+    code = file_that_ends_a_load(config)
     faults = {version: _fault(folder / str(version), code) for version in sorted(versions)}
     _raise_if_any({version: fault for version, fault in faults.items() if fault})
     return override(config, sorted(versions))
@@ -37,7 +30,7 @@ def must_be_ready(entries: Mapping[int, IndexEntry], model: str, versions: Colle
         entry = entries.get(version)
         if entry is None:
             reasons[version] = "tritonserver has not found it"
-        elif entry.state != _READY:
+        elif not entry.is_ready:
             reasons[version] = load_reason(entry.reason, model)
     _raise_if_any(reasons)
 

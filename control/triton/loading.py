@@ -9,12 +9,14 @@ versions that it has.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 from control.triton.load_checks import config_for, must_be_ready
-from control.triton.management import IndexEntry, LoadFailed, TritonAway, TritonManagement
+from control.triton.management import LoadFailed, TritonAway, TritonManagement
 from control.triton.new_stubs import NewStubs, kill_stub, server_pid
 from control.triton.stub_priority import Yielding, restore
 from control.triton.stubs import Stub, StubWatch
@@ -24,12 +26,14 @@ _OFTEN_S: Final = 0.01
 _STARTING_S: Final = 20.0
 #: What kills the processes of a load sees it fail about a second later.
 _KILL_AGAIN_S: Final = 0.5
-_LET_GO_S: Final = 5.0
+_LET_GO_S: Final = 10.0
 #: A process that has completed a config is a zombie for a moment before Triton takes notice of it.
 _DEAD_FOR_GOOD_S: Final = 3.0
-_READY: Final = "READY"
 _DIED_IN_IMPORT: Final = "its process died while its code was imported"
 _HANGS: Final = "an earlier load of the model hangs: only a restart of tritonserver ends it"
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _Hangs(Exception):
@@ -49,14 +53,11 @@ class VersionLoader:
         self._watch = watch
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._given_up: dict[str, asyncio.Task[None]] = {}
+        # New processes have to yield within milliseconds, whatever keeps all other threads.
+        self._looking = ThreadPoolExecutor(1, "new-stubs")
         # An earlier process of ours may have died in a load, and left some that yield.
         server = server_pid(pid_file)
         restore([stub.pid for stub in watch.scan(server)] if server else [], server)
-
-    @property
-    def hanging(self) -> frozenset[str]:
-        """Models with a load that was given up and has not come back."""
-        return frozenset(model for model, one in self._given_up.items() if not one.done())
 
     async def load(self, model: str, versions: Collection[int], timeout_s: float) -> None:
         """Have exactly these versions of a model loaded; none unloads it.
@@ -67,23 +68,26 @@ class VersionLoader:
         """
         async with self._locks[model]:
             await self._must_be_free(model)
+            await self._end_left(model, versions, timeout_s)
             if not versions:
                 await self._management.unload(model)
                 return
             config = await asyncio.to_thread(config_for, self._repository / model, versions)
             await self._load(model, config, timeout_s)
-            must_be_ready(await self._entries(model), model, versions)
+            must_be_ready(await self._management.versions_of(model), model, versions)
 
     def end_hung(self, model: str, versions: Collection[int]) -> int:
         """Kill the processes of versions that are about to go and do not answer; gives how many.
 
-        Whoever still waits for them is told that they have died. Reads /proc: call it on a thread.
+        Whoever still waits for them is told that they have died. None that completes a config goes:
+        Triton would wait for its answer for ever. Reads /proc: call it on a thread.
         """
         server = server_pid(self._pid_file)
 
         def theirs() -> list[Stub]:
-            stubs = self._watch.scan(server) if server else []
-            return [s for s in stubs if s.model == model and s.version in versions and not s.dead]
+            stubs = self._watch.scan(server) if server and versions else []
+            hung = [one for one in stubs if not one.dead and not one.is_complementing]
+            return [one for one in hung if one.model == model and one.version in versions]
 
         return sum(kill_stub(stub, theirs) for stub in theirs())
 
@@ -96,19 +100,43 @@ class VersionLoader:
             raise LoadFailed(_HANGS)
         del self._given_up[model]
 
+    async def _end_left(self, model: str, versions: Collection[int], timeout_s: float) -> None:
+        """Have a load end in which an earlier process of ours has died; raises LoadFailed.
+
+        What brings up a wanted version may take its time, what does not goes at once.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + timeout_s
+        while left := await self._loading(model):
+            late_s = loop.time() - end_s
+            if late_s > _LET_GO_S:
+                raise LoadFailed(_HANGS)
+            ending = left if late_s >= 0.0 else left - set(versions)
+            await self._aside(self.end_hung, model, ending)
+            await asyncio.sleep(_KILL_AGAIN_S)
+
+    async def _loading(self, model: str) -> set[int]:
+        entries = await self._management.versions_of(model)
+        return {version for version, one in entries.items() if one.is_loading}
+
     async def _load(self, model: str, config: str, timeout_s: float) -> None:
-        stubs = NewStubs(self._watch, self._pid_file, model)
+        stubs = await self._aside(NewStubs, self._watch, self._pid_file, model)
         starting = Yielding(stubs.server)
-        call = asyncio.create_task(self._management.load(model, config))
-        call.add_done_callback(lambda _: starting.restore())
+        call = asyncio.create_task(self._call(model, config, starting))
         try:
-            await _returned(call, stubs, starting, timeout_s)
+            await _returned(call, partial(self._aside, _look, stubs, starting), timeout_s)
         except asyncio.CancelledError:
             self._give_up(model, call, stubs)
             raise
         except _Hangs as error:
             await asyncio.wait({self._give_up(model, call, stubs)}, timeout=_LET_GO_S)
             raise LoadFailed(str(error)) from error
+
+    async def _call(self, model: str, config: str, starting: Yielding) -> None:
+        try:
+            await self._management.load(model, config)
+        finally:
+            await self._aside(starting.restore)
 
     def _give_up(self, model: str, call: asyncio.Task[None], stubs: NewStubs) -> asyncio.Task[None]:
         self._given_up[model] = asyncio.create_task(self._end(model, call, stubs))
@@ -119,25 +147,25 @@ class VersionLoader:
         while not call.done():
             ready: set[int] = set()
             with contextlib.suppress(TritonAway):
-                entries = await self._entries(model)
-                ready = {number for number, one in entries.items() if one.state == _READY}
-            stubs.kill_initialising(ready)
+                entries = await self._management.versions_of(model)
+                ready = {version for version, one in entries.items() if one.is_ready}
+            await self._aside(stubs.kill_initialising, ready)
             await asyncio.wait({call}, timeout=_KILL_AGAIN_S)
         call.exception()  # what it says of the killed ones is no news
 
-    async def _entries(self, model: str) -> dict[int, IndexEntry]:
-        return {one.version: one for one in await self._management.read() if one.model == model}
+    def _aside(self, act: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """Have something done that reads /proc, where nothing that takes its time is done."""
+        return asyncio.get_running_loop().run_in_executor(self._looking, act, *args)
 
 
 async def _returned(
-    call: asyncio.Task[None], stubs: NewStubs, starting: Yielding, timeout_s: float
+    call: asyncio.Task[None], look: Callable[[], Awaitable[list[Stub]]], timeout_s: float
 ) -> None:
     """Wait for a load to come back; raises what it has raised, or _Hangs."""
     loop = asyncio.get_running_loop()
     began_s = alive_s = now_s = loop.time()
     while not call.done():
-        seen = stubs.look()
-        starting.add(one.pid for one in seen)
+        seen = await look()
         if not seen or not all(one.dead and one.is_complementing for one in seen):
             alive_s = now_s
         if now_s - began_s >= timeout_s:
@@ -147,6 +175,13 @@ async def _returned(
         await asyncio.wait({call}, timeout=_look_again_s(seen, now_s - began_s))
         now_s = loop.time()
     await call
+
+
+def _look(stubs: NewStubs, starting: Yielding) -> list[Stub]:
+    """See who is being started, and have them yield at once."""
+    seen = stubs.look()
+    starting.add(one.pid for one in seen)
+    return seen
 
 
 def _look_again_s(seen: Collection[Stub], waited_s: float) -> float:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import grpc
 import msgspec
@@ -26,6 +26,9 @@ _CHANNEL_OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 _OK = 200
+#: Two of the states in Triton's index.
+READY: Final = "READY"
+LOADING: Final = "LOADING"
 _NO_VERSIONS: Mapping[int, str] = MappingProxyType({})
 #: What gRPC itself says where no server answers; the other codes are Triton's.
 _NO_ANSWER = frozenset(
@@ -40,6 +43,10 @@ _NO_ANSWER = frozenset(
 
 class TritonAway(Exception):
     """Triton does not answer management calls now."""
+
+
+class DocumentRefused(TritonAway):
+    """Triton answers, but not with this document."""
 
 
 class LoadFailed(Exception):
@@ -71,6 +78,16 @@ class IndexEntry:
     version: int
     state: str
     reason: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether Triton would send it requests."""
+        return self.state == READY
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it is being brought up, or waits for that."""
+        return self.state == LOADING
 
 
 class RepositoryIndex(Protocol):
@@ -106,6 +123,10 @@ class GrpcIndex:
             IndexEntry(one.name, int(one.version or 0), one.state, one.reason)
             for one in answer.models
         ]
+
+    async def versions_of(self, model: str) -> dict[int, IndexEntry]:
+        """Give the versions of one model; raises TritonAway."""
+        return {one.version: one for one in await self.read() if one.model == model}
 
     async def close(self) -> None:
         """Close the connection."""
@@ -178,7 +199,7 @@ class HttpIndex:
 
 
 async def read_document(upstream: Upstream, path: str, *, method: str = "GET") -> bytes:
-    """Give the body of a 200; raises TritonAway on anything else."""
+    """Give the body of a 200; raises DocumentRefused on another status, or TritonAway."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             answer = await upstream.request(method, path)
@@ -187,5 +208,5 @@ async def read_document(upstream: Upstream, path: str, *, method: str = "GET") -
         raise TritonAway(message) from error
     if answer.status != _OK:
         message = f"{path}: status {answer.status}"
-        raise TritonAway(message)
+        raise DocumentRefused(message)
     return bytes(answer.body)

@@ -1,11 +1,19 @@
 """Looks through a model repository for what must not reach tritonserver."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-_PYTHON_BACKEND: Final = re.compile(r"""^\s*backend\s*:\s*["']python["']""", re.MULTILINE)
+from control.check.entry_file import file_that_ends_a_load
+from control.check.model_config import read_config
+from control.contracts.faults import ContractBroken
+from control.repository.names import (
+    CONFIG,
+    NO_MODEL_NAME,
+    is_almost_model_name,
+    is_model_name,
+    shown,
+    version_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +37,31 @@ def inspect_repository(repository: Path) -> Inspection:
     loadable: list[str] = []
     refused: list[Refused] = []
     for folder in sorted(repository.iterdir()):
-        if not folder.is_dir() or folder.name.startswith((".", "_")):
+        if not folder.is_dir():
             continue
-        reason = _refusal(folder)
-        if reason is None:
-            loadable.append(folder.name)
-        else:
-            refused.append(Refused(folder.name, reason))
+        if is_almost_model_name(folder.name):
+            refused.append(Refused(shown(folder.name), NO_MODEL_NAME))
+        elif is_model_name(folder.name):
+            reason = _refusal(folder)
+            if reason is None:
+                loadable.append(folder.name)
+            else:
+                refused.append(Refused(folder.name, reason))
     return Inspection(loadable, refused)
 
 
 def _refusal(folder: Path) -> str | None:
-    config = folder / "config.pbtxt"
-    if not config.is_file():
-        return "has no config.pbtxt"
-    versions = [one for one in folder.iterdir() if one.is_dir() and _is_version(one.name)]
+    if not (folder / CONFIG).is_file():
+        return f"has no {CONFIG}"
+    versions = [
+        one for one in folder.iterdir() if version_of(one.name) is not None and one.is_dir()
+    ]
     if not versions:
         return "has no version folder"
-    if not _PYTHON_BACKEND.search(config.read_text(errors="replace")):
-        return None
-    # The load of a Python model without model.py hangs for ever, and with it the whole start.
-    empty = sorted(int(one.name) for one in versions if not (one / "model.py").is_file())
-    return f"version {empty[0]} has no model.py" if empty else None
-
-
-def _is_version(name: str) -> bool:
-    return name.isascii() and name.isdigit()
+    try:
+        code = file_that_ends_a_load(read_config(folder))
+    except ContractBroken:
+        return None  # Triton says so itself, at once
+    # A load that hangs for want of its code takes the whole start with it.
+    empty = sorted(int(one.name) for one in versions if code and not (one / code).is_file())
+    return f"version {empty[0]} has no {code}" if empty else None

@@ -16,23 +16,34 @@ _YIELDING: Final = 10
 
 
 class Yielding:
-    """Processes that yield until they are restored, with all that they start meanwhile."""
+    """Processes that yield until they are restored, with all that they start meanwhile.
+
+    Any thread may call; it reads /proc, so not one with an event loop.
+    """
 
     def __init__(self, server: int) -> None:
         """Restore to what the process ``server`` has, which starts them all."""
         self._server = server
         self._pids: set[int] = set()
+        self._is_over = False
+        self._changing = threading.Lock()
 
     def add(self, pids: Iterable[int]) -> None:
-        """Have these yield as well; does nothing where it could not be undone."""
-        new = set(pids) - self._pids
-        if new and may_restore():
-            self._pids |= new
-            _set_niceness(new, _YIELDING)
+        """Have these yield as well; nothing comes of it where it could not be undone, or has been.
+
+        Whoever has looked for them may come too late.
+        """
+        with self._changing:
+            new = set(pids) - self._pids
+            if new and not self._is_over and may_restore():
+                self._pids |= new
+                _set_niceness(new, _YIELDING)
 
     def restore(self) -> None:
-        """Let them run like those that serve."""
-        restore(self._pids, self._server)
+        """Let them run like those that serve, from now on."""
+        with self._changing:
+            self._is_over = True
+            restore(self._pids, self._server)
 
 
 def restore(pids: Iterable[int], server: int) -> None:

@@ -4,6 +4,9 @@ Triton's ready endpoints go on saying 200 for a model whose stub has died; the p
 only early sign.
 """
 
+import contextlib
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +16,7 @@ _MODEL_ARGUMENT, _INSTANCE_FROM_END, _LEAST_ARGUMENTS = 1, -2, 4
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """One live or dead stub. ``version`` is 0 where it is not known.
+    """One live or dead stub.
 
     ``is_complementing`` says that it serves nobody: Triton has started it to complete the model's
     config, and ends it before it starts the instances.
@@ -34,14 +37,22 @@ class _Identity:
 
 
 class StubWatch:
-    """Remembers who a stub was, since a dead process has no command line any more."""
+    """Remembers who a stub was, since a dead process has no command line any more.
+
+    A scan takes milliseconds on a busy server: keep it off an event loop. Any thread may call.
+    """
 
     def __init__(self) -> None:
         """Know nobody yet."""
         self._known: dict[int, _Identity] = {}
+        self._scanning = threading.Lock()
 
     def scan(self, server_pid: int) -> list[Stub]:
         """List the stubs of a server; reads /proc only."""
+        with self._scanning:
+            return self._scan(server_pid)
+
+    def _scan(self, server_pid: int) -> list[Stub]:
         stubs = []
         children = _children(server_pid)
         for pid in children:
@@ -60,12 +71,18 @@ class StubWatch:
 
 
 def _children(pid: int) -> set[int]:
+    """Ask each thread: by plain calls, since a busy server has hundreds of them."""
     children: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children.update(map(int, task.read_text().split()))
-        except OSError:
-            continue  # the thread has ended
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return children
+    for thread in threads:
+        with (
+            contextlib.suppress(OSError),  # the thread has ended
+            open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file,  # noqa: PTH123
+        ):
+            children.update(map(int, file.read().split()))
     return children
 
 
@@ -88,14 +105,14 @@ def _from_command_line(pid: int) -> _Identity | None:
     return _identity(Path(arguments[_MODEL_ARGUMENT]), arguments[_INSTANCE_FROM_END])
 
 
-def _identity(code: Path, instance: str) -> _Identity:
+def _identity(code: Path, instance: str) -> _Identity | None:
     """Tell whose stub it is by its code, ``<model>/<version>/model.py``.
 
     The instance is named ``<group>_<number>``, and a group may have any name; what completes a
     config is named like its model.
     """
     folder = code.parent
-    if folder.name.isascii() and folder.name.isdigit():
-        model = folder.parent.name
-        return _Identity(model, int(folder.name), is_complementing=instance == model)
-    return _Identity(instance.rsplit("_", 2)[0], 0, is_complementing=False)
+    if not (folder.name.isascii() and folder.name.isdigit()):
+        return None
+    model = folder.parent.name
+    return _Identity(model, int(folder.name), is_complementing=instance == model)

@@ -45,7 +45,7 @@ def test_it_ends_with_the_launcher() -> None:
     with Stack(TEST_MODELS) as stack:
         server = started(stack)
         pid = int(Path(server.pid_file).read_text())
-        prefix = RuntimePaths(stack.state).additional(0).shared_memory_prefix
+        prefix = RuntimePaths(stack.state).extra_server(0).shared_memory_prefix
         wait_until(lambda: list(Path("/dev/shm").glob(f"{prefix}*")), "it loads its model")
         assert stack.stop() == 0
     assert not Path(f"/proc/{pid}").exists()

@@ -1,4 +1,4 @@
-"""Additional tritonservers: orders over the socket, and what they start."""
+"""Extra tritonservers: orders over the socket, and what they start."""
 
 import asyncio
 import contextlib
@@ -31,8 +31,10 @@ class Desk:
         self.paths = RuntimePaths(directory)
         self.paths.run.mkdir(mode=0o700)
         self.repository = new_repository(directory)
-        self.kept = ExtraServersKept(TritonSettings(exit_timeout_s=3), self.paths, SECRET)
-        self.desk = ServerDesk(self.kept, self.paths.launcher_socket)
+        self.settings = TritonSettings(exit_timeout_s=3)
+        self.desk = ServerDesk(
+            ExtraServersKept(self.settings, self.paths, SECRET), self.paths.launcher_socket
+        )
         self.servers = ExtraServers(self.paths.launcher_socket)
 
     async def ask(self, line: bytes) -> bytes:
@@ -48,8 +50,8 @@ class Desk:
             writer.close()
 
     def regions(self) -> list[Path]:
-        """Shared memory of the additional servers."""
-        prefixes = [self.paths.additional(n).shared_memory_prefix for n in range(3)]
+        """Shared memory of the extra servers."""
+        prefixes = [self.paths.extra_server(n).shared_memory_prefix for n in range(3)]
         return [one for prefix in prefixes for one in Path("/dev/shm").glob(f"{prefix}*")]
 
 
@@ -121,6 +123,21 @@ async def test_one_that_dies_stays_dead_until_it_is_asked_for(desk: Desk) -> Non
     assert not again.exited
     assert await ready_versions(again) == {1}
     assert await ready_versions(other) == {1}
+
+
+@pytest.mark.triton
+async def test_a_server_may_take_as_long_as_the_contract_says(desk: Desk) -> None:
+    """A version that loads for minutes is no dead server; without a word, the settings hold."""
+    hasty = desk.settings.model_copy(update={"start_timeout_s": 3.0})
+    desk.desk._servers = ExtraServersKept(hasty, desk.paths, SECRET)
+    code = desk.repository / MODEL / "1" / "model.py"
+    slowly = "    def initialize(self, args):\n        __import__('time').sleep(6)\n"
+    code.write_text(code.read_text().replace("Model:\n", f"Model:\n{slowly}", 1))
+    await desk.servers.start("hurried", desk.repository, [MODEL])
+    patient = await desk.servers.start("patient", desk.repository, [MODEL], 60.0)
+    assert await ready_versions(patient) == {1}
+    states = {one.name: (one.exited, one.code) for one in await desk.servers.all()}
+    assert states == {"hurried": (True, -signal.SIGKILL), "patient": (False, None)}
 
 
 async def test_an_order_that_cannot_be_carried_out_says_why(desk: Desk, tmp_path: Path) -> None:

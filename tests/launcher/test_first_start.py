@@ -11,7 +11,7 @@ import pytest
 
 from control.config import TritonSettings
 from control.launcher.first_start import prepare_served
-from control.launcher.tritonserver import EmbeddedTriton
+from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.repository.seeding import SeedingStopped
 from control.repository.served import ServedRepository
 from control.runtime import RuntimePaths
@@ -51,6 +51,22 @@ async def test_only_the_first_start_takes_versions_over(
     shutil.rmtree(source)
     await prepare(served, source)
     assert served.inspect().loadable == ["m"]
+
+
+async def test_a_start_takes_over_no_config_that_nobody_has_verified(
+    tmp_path: Path, served: ServedRepository
+) -> None:
+    """A rejected version may have left one with which the live version does not load."""
+    source = tmp_path / "source"
+    model = write_plain_model(source, "m", 1)
+    await prepare(served, source)
+    before = (served.folder / "m" / "config.pbtxt").read_text()
+    config = model / "config.pbtxt"
+    config.write_text(config.read_text().replace("onnxruntime", "onnxrntime"))
+    write_files(model, {"labels.txt": "one"})
+    await prepare(served, source)
+    assert (served.folder / "m" / "config.pbtxt").read_text() == before
+    assert not (served.folder / "m" / "labels.txt").exists()
 
 
 async def test_a_start_removes_what_a_killed_one_has_left(
@@ -104,9 +120,10 @@ async def test_each_start_loads_what_there_is_then(paths: RuntimePaths, tmp_path
     """A model that was added while tritonserver ran is there after its restart."""
     paths.run.mkdir(parents=True)
     models = ["first"]
-    triton = EmbeddedTriton(TritonSettings(), paths, "secret", tmp_path / "served", lambda: models)
+    served = tmp_path / "served"
+    triton = EmbeddedTriton(TritonSettings(), paths, "secret", served, lambda: Loads(models))
     plan = triton.child_plan()
-    assert f"--model-repository={tmp_path / 'served'}" in plan.command
+    assert f"--model-repository={served}" in plan.command
     models.append("second")
     await plan.prepare()
     loaded = [one for one in plan.command if one.startswith("--load-model")]

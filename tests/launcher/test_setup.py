@@ -13,7 +13,7 @@ from control.child import ChildSetup, load_child_setup, save_child_setup
 from control.config import Settings, load_settings
 from control.identity.tokens import mint_token, operator_record
 from control.launcher.launch import LaunchError, launch
-from control.runtime import RuntimePaths
+from control.runtime import InnerPaths, RuntimePaths
 from tests.support.stack import free_port
 
 MINTED = mint_token()
@@ -25,7 +25,7 @@ def test_a_setup_is_read_as_it_was_written(tmp_path: Path) -> None:
     settings = load_settings(None, {}, {"gateway.workers": 3, "state.dir": str(tmp_path)})
     with socket.create_server(("127.0.0.1", 0)) as listening:
         sockets = {"http": listening.fileno()}
-        setup = ChildSetup(settings, RuntimePaths(tmp_path), "s3cret", sockets, OPERATOR)
+        setup = ChildSetup(settings, RuntimePaths(tmp_path), "s3cret", sockets, OPERATOR, "run")
         file = tmp_path / "setup.json"
         save_child_setup(setup, file)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -44,6 +44,15 @@ def test_two_state_directories_share_no_shared_memory(tmp_path: Path) -> None:
     assert (
         one.shared_memory_prefix == RuntimePaths(tmp_path / "x" / ".." / "one").shared_memory_prefix
     )
+
+
+def test_a_start_removes_what_servers_beside_the_main_one_have_left(tmp_path: Path) -> None:
+    """A killed launcher removes nothing: the next one knows by the names what was its own."""
+    main = RuntimePaths(tmp_path)
+    others = [main.extra_server(0), main.extra_server(1), InnerPaths(main.run / "v")]
+    prefixes = {one.shared_memory_prefix for one in others}
+    assert len(prefixes) == len(others)
+    assert all(one.startswith(main.shared_memory_prefix) for one in prefixes)
 
 
 def settings_for(directory: Path, **flags: object) -> Settings:

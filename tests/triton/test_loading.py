@@ -3,12 +3,16 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from control.triton.load_checks import config_for
+from control.triton.loading import VersionLoader
 from control.triton.management import LoadFailed, TritonAway
+from control.triton.stubs import Stub, StubWatch
 from tests.support.polls import eventually
 from tests.triton.loaded_server import MODEL, LoadedServer, loaded_server, put, put_good
 
@@ -85,20 +89,19 @@ async def test_bad_versions_fail_with_their_reason_and_touch_nothing(server: Loa
     assert not any("/tmp" in reason or "\n" in reason for reason in reasons.values())
     assert set(clients.tally.statuses) == {"200"}
     assert server.stubs(1) == before
-    assert server.loader.hanging == frozenset()
 
 
 async def test_what_hangs_in_its_import_is_left_alone(server: LoadedServer) -> None:
-    """Triton never comes back from it; no other load is put behind it, and version 1 serves on."""
+    """Until Triton dies no other load is put behind it, and version 1 serves on all the while."""
     put(server.repository, 2, "import time\ntime.sleep(1e6)\n")
     with server.clients_of_version_1() as clients:
         assert await reason_of(server, 2, 2.0) == "its import took more than 2 s"
-        assert server.loader.hanging == {MODEL}
         put_good(server.repository, 3)
         assert "only a restart of tritonserver ends it" in await reason_of(server, 3, LONG_S)
     assert set(clients.tally.statuses) == {"200"}
     os.kill(server.pid, signal.SIGKILL)
-    await eventually(lambda: not server.loader.hanging, "the load is over")
+    with pytest.raises(TritonAway):
+        await server.loader.load(MODEL, {1}, LONG_S)
 
 
 async def test_what_dies_in_its_import_is_found_out_before_its_time(server: LoadedServer) -> None:
@@ -118,6 +121,65 @@ async def test_who_stops_waiting_ends_the_load(server: LoadedServer) -> None:
     put_good(server.repository, 3)
     await server.loader.load(MODEL, {1, 3}, LONG_S)
     assert await server.ready() == {1, 3}
+
+
+@pytest.fixture
+async def left_hanging(server: LoadedServer) -> AsyncIterator[VersionLoader]:
+    """Version 2 hangs in a load whose caller has died; gives the loader of who comes after it."""
+    put(server.repository, 2, INITIALIZE + "time.sleep(1e6)\n")
+    config = config_for(server.repository / MODEL, {1, 2})
+    earlier = asyncio.create_task(server.management.load(MODEL, config))
+    instances = lambda: [one for one in server.stubs(2) if not one.is_complementing]  # noqa: E731
+    await eventually(instances, "it is started, and hangs")
+    yield VersionLoader(server.management, server.repository, server.pid_file, StubWatch())
+    earlier.cancel()
+    await asyncio.wait({earlier})
+
+
+async def test_a_load_that_a_dead_controller_has_left_is_ended(
+    server: LoadedServer, left_hanging: VersionLoader
+) -> None:
+    """It has the time that a load has; then the next one finds nothing in its way."""
+    with pytest.raises(LoadFailed, match="initialize took more than 3 s"):
+        await left_hanging.load(MODEL, {1, 2}, 3.0)
+    await eventually(lambda: not server.stubs(2), "nothing of it is left")
+    put_good(server.repository, 3)
+    await left_hanging.load(MODEL, {1, 3}, LONG_S)
+    assert await server.ready() == {1, 3}
+
+
+async def test_another_version_does_not_wait_for_what_a_dead_controller_has_left(
+    server: LoadedServer, left_hanging: VersionLoader
+) -> None:
+    """Nobody wants what hangs there any more: it must not use up the time of a good one."""
+    put_good(server.repository, 3)
+    await left_hanging.load(MODEL, {1, 3}, 20.0)
+    assert await server.ready() == {1, 3}
+    assert server.stubs(2) == []
+
+
+class ThreadNotes(StubWatch):
+    """Remembers which threads have looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[threading.Thread] = set()
+
+    def scan(self, server_pid: int) -> list[Stub]:
+        self.threads.add(threading.current_thread())
+        return super().scan(server_pid)
+
+
+async def test_a_load_does_not_keep_the_event_loop(server: LoadedServer) -> None:
+    """To look for stubs takes milliseconds, and is done a hundred times a second."""
+    watch = ThreadNotes()
+    loader = VersionLoader(server.management, server.repository, server.pid_file, watch)
+    watch.threads.clear()
+    put(server.repository, 2, INITIALIZE + "time.sleep(1e6)\n")
+    with pytest.raises(LoadFailed):
+        await loader.load(MODEL, {1, 2}, 2.0)
+    assert watch.threads
+    assert threading.main_thread() not in watch.threads
 
 
 async def test_a_server_that_dies_in_a_load_is_away(server: LoadedServer) -> None:

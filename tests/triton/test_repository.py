@@ -26,6 +26,9 @@ def test_models_are_sorted_into_loadable_and_refused(tmp_path: Path) -> None:
     put(tmp_path, "good", PYTHON, "1/model.py", "2/model.py")
     put(tmp_path, "onnx", 'backend: "onnxruntime"', "1/model.onnx")
     put(tmp_path, "guarded", 'backend: "guarded"', "1/compute.py")
+    put(tmp_path, "main", f'{PYTHON} default_model_filename: "main.py"', "1/main.py")
+    put(tmp_path, "misnamed", f'{PYTHON} default_model_filename: "main.py"', "1/model.py")
+    put(tmp_path, "mistyped", "max_batch_size: many", "1/model.py")
     put(tmp_path, "no_config", None, "1/model.py")
     put(tmp_path, "no_version", PYTHON, "labels.txt", "latest/model.py")
     put(tmp_path, "half", PYTHON, "1/model.py", "3/weights", "2/weights")
@@ -33,9 +36,10 @@ def test_models_are_sorted_into_loadable_and_refused(tmp_path: Path) -> None:
     put(tmp_path, "_draft", PYTHON, "1/x")
     (tmp_path / "README.md").touch()
     inspection = inspect_repository(tmp_path)
-    assert inspection.loadable == ["good", "guarded", "onnx"]
+    assert inspection.loadable == ["good", "guarded", "main", "mistyped", "onnx"]
     assert inspection.refused == [
         Refused("half", "version 2 has no model.py"),
+        Refused("misnamed", "version 1 has no main.py"),
         Refused("no_config", "has no config.pbtxt"),
         Refused("no_version", "has no version folder"),
     ]
@@ -43,7 +47,7 @@ def test_models_are_sorted_into_loadable_and_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [PYTHON, 'backend:"python"', "backend : 'python'", 'name: "x"\n  backend: "python" # why'],
+    [PYTHON, 'backend:"python"', "backend : 'python'", 'name: "empty"\n  backend: "python" # why'],
 )
 def test_a_python_model_is_known_however_it_is_written(tmp_path: Path, config: str) -> None:
     """The load of a Python model without code hangs for ever: no spelling may hide one."""

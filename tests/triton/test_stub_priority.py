@@ -52,6 +52,14 @@ def test_all_threads_and_children_yield_and_are_restored(family: tuple[int, int]
     assert niceness(*family) == [ours] * 3
 
 
+def test_who_comes_too_late_does_not_yield(family: tuple[int, int]) -> None:
+    """It was seen while it was started, and serves by now: nobody would restore it."""
+    yielding = Yielding(os.getpid())
+    yielding.restore()
+    yielding.add([family[0]])
+    assert niceness(*family) == [os.getpriority(os.PRIO_PROCESS, 0)] * 3
+
+
 def test_what_a_dead_controller_left_is_restored(family: tuple[int, int]) -> None:
     """Whoever comes after it needs not know which yielded."""
     Yielding(os.getpid()).add([family[0]])

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
+from control.triton import stubs as stubs_module
 from control.triton.stubs import Stub, StubWatch
 from tests.support.stack import wait_until
 
@@ -22,10 +25,6 @@ class Stubs:
         self._program = directory / "triton_python_backend_stub"
         self._program.symlink_to(Path(sys.executable).resolve())
         self._processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *arguments: str) -> int:
-        """Start a process with a stub's name and these arguments."""
-        return self._start("-c", SCRIPT, *arguments)
 
     def start_model(self, path: str, instance: str) -> int:
         """Start one as Triton does, for an instance of the model whose code is at ``path``."""
@@ -77,8 +76,7 @@ def own(found: list[Stub], *pids: int) -> list[Stub]:
 def test_live_and_dead_stubs_are_told_apart(stubs: Stubs) -> None:
     """A stub is known by its model while it lives, and still when it is a zombie."""
     watch = StubWatch()
-    # the interpreter takes '-c' and the script first: the model's path is not where it is in a stub
-    pid = stubs.start("/m/my_model_x/3/model.py", "region", "my_model_x_0_0", "last")
+    pid = stubs.start_model("my_model_x/3/model.py", "my_model_x_0_0")
     (live,) = own(watch.scan(os.getpid()), pid)
     assert (live.model, live.dead) == ("my_model_x", False)
     stubs.kill_unreaped(pid)
@@ -103,7 +101,7 @@ def test_what_completes_a_config_is_told_apart(stubs: Stubs) -> None:
 def test_a_stub_that_is_gone_is_forgotten(stubs: Stubs) -> None:
     """A stub that Triton has reaped was unloaded, not lost."""
     watch = StubWatch()
-    pid = stubs.start("a", "b", "m_0_0", "last")
+    pid = stubs.start_model("m/1/model.py", "m_0_0")
     assert own(watch.scan(os.getpid()), pid)
     stubs.close()
     assert own(watch.scan(os.getpid()), pid) == []
@@ -113,19 +111,47 @@ def test_a_stub_that_is_gone_is_forgotten(stubs: Stubs) -> None:
 
 def test_a_zombie_that_was_never_seen_alive_is_nobodys(stubs: Stubs) -> None:
     """Without a command line nothing tells whose stub it was."""
-    pid = stubs.start("a", "b", "m_0_0", "last")
+    pid = stubs.start_model("m/1/model.py", "m_0_0")
     stubs.kill_unreaped(pid)
     assert own(StubWatch().scan(os.getpid()), pid) == []
 
 
 def test_other_children_are_no_stubs(stubs: Stubs) -> None:
-    """Only programs of the stub's name count, and only with a stub's arguments."""
+    """Only programs of the stub's name count, and only with a version's code."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         assert own(StubWatch().scan(os.getpid()), other.pid) == []
     program = str(stubs._program)
     with subprocess.Popen([program, "-"], stdin=subprocess.PIPE) as bare:
         wait_until(lambda: program.encode() in cmdline(bare.pid), "it has started")
         assert own(StubWatch().scan(os.getpid()), bare.pid) == []
+    nowhere = stubs.start_model("m/latest/model.py", "m_0_0")
+    assert own(StubWatch().scan(os.getpid()), nowhere) == []
+
+
+def test_threads_may_scan_at_once(stubs: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one has learned of a new stub is not forgotten by another that has looked before."""
+    watch, children = StubWatch(), stubs_module._children
+    has_looked, goes_on = threading.Event(), threading.Event()
+
+    def look_and_wait(pid: int) -> set[int]:
+        monkeypatch.setattr(stubs_module, "_children", children)
+        found = children(pid)
+        has_looked.set()
+        assert goes_on.wait(10.0)
+        return found
+
+    monkeypatch.setattr(stubs_module, "_children", look_and_wait)
+    with ThreadPoolExecutor() as threads:
+        early = threads.submit(watch.scan, os.getpid())
+        assert has_looked.wait(10.0)
+        pid = stubs.start_model("m/1/model.py", "m_0_0")
+        late = threads.submit(watch.scan, os.getpid())
+        wait([late], 0.2)
+        goes_on.set()
+        wait([early, late], 10.0)
+    assert own(late.result(), pid)
+    stubs.kill_unreaped(pid)
+    assert own(watch.scan(os.getpid()), pid) == [Stub(pid, "m", 1, dead=True)]
 
 
 def cmdline(pid: int) -> bytes:
