@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 
 from benchmarks.judge_power.worlds import Chance, World
-from control.core.canary_judge import CanaryEnd, JudgeCounts, LiveJudge, Verdict, judge
+from control.core.canary_judge import LiveJudge, judge
 from control.core.canary_policy import CanaryPolicy
+from control.core.judge_counts import CanaryEnd, JudgeCounts, Verdict
 
 #: Before the first canary call the judge has heard this much of stable: loading takes as long.
 BEFORE_S: Final = 1.0

@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from control.core.canary_policy import DEFAULT_TOLERANCE, Tolerance
 from control.core.datatypes import BYTES, ELEMENT_BYTES
-from control.core.elements import as_array, unpack_bytes, walk_bytes
+from control.core.elements import as_array, unpack_bytes
 from control.core.number_rules import FLOATS
-from control.core.tensors import AnswerTensor, Buffer, Tensor, element_count
+from control.core.tensors import AnswerTensor, Buffer
 
 #: Elements, or bytes, that are compared in one go: as much as fits the cache.
 _BLOCK: Final = 65_536
@@ -22,7 +21,6 @@ _MAX_SHOWN: Final = 64
 _EXACT: Final = Tolerance(0.0, 0.0)
 
 Array = npt.NDArray[Any]
-AnyTensor = TypeVar("AnyTensor", Tensor, AnswerTensor)
 
 
 def disagreement(
@@ -46,23 +44,6 @@ def disagreement(
         if fault:
             return fault
     return ""
-
-
-def row_of(tensor: AnyTensor, index: int) -> AnyTensor:
-    """Give one row of a batch as a batch of one; a view. Raises IndexError beyond the last."""
-    rows = tensor.shape[0] if tensor.shape else 0
-    if not 0 <= index < rows:
-        message = f"{tensor.name} has {rows} rows, no row {index}"
-        raise IndexError(message)
-    view = memoryview(tensor.data)
-    if tensor.datatype == BYTES:
-        size = element_count(tensor.shape[1:])
-        start, _ = walk_bytes(view, 0, index * size)
-        end, _ = walk_bytes(view, start, size)
-    else:
-        size = len(view) // rows
-        start, end = index * size, (index + 1) * size
-    return replace(tensor, shape=[1, *tensor.shape[1:]], data=view[start:end])
 
 
 def _names(expected: Sequence[AnswerTensor], got: Sequence[AnswerTensor]) -> str:

@@ -35,18 +35,6 @@ STATE_OF_MODE: Final[Mapping[BreakerMode, BreakerState]] = {
     BreakerMode.METRICS_ONLY: BreakerState.METRICS_ONLY,
 }
 
-_ORDERED: Final = frozenset(STATE_OF_MODE.values()) - {BreakerState.CLOSED}
-
-#: Every move there is. OPEN comes to CLOSED only by an operator's reset.
-TRANSITIONS: Final[Mapping[BreakerState, frozenset[BreakerState]]] = {
-    BreakerState.CLOSED: _ORDERED | {BreakerState.OPEN},
-    BreakerState.OPEN: _ORDERED | {BreakerState.HALF_OPEN, BreakerState.CLOSED},
-    BreakerState.HALF_OPEN: _ORDERED | {BreakerState.OPEN, BreakerState.CLOSED},
-    BreakerState.FORCED_OPEN: (_ORDERED - {BreakerState.FORCED_OPEN}) | {BreakerState.CLOSED},
-    BreakerState.DISABLED: (_ORDERED - {BreakerState.DISABLED}) | {BreakerState.CLOSED},
-    BreakerState.METRICS_ONLY: (_ORDERED - {BreakerState.METRICS_ONLY}) | {BreakerState.CLOSED},
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Transition:

@@ -14,11 +14,10 @@ from control.core.judge_criteria import (
     MAY_BE_OVER_MAX,
     MAY_BE_OVER_STABLE,
     criteria,
+    criteria_of_calls,
     proof_at,
 )
 from control.core.sequential_test import ShareTest
-
-__all__ = ["CanaryEnd", "JudgeCounts", "Judgement", "LiveJudge", "Verdict", "judge"]
 
 #: Slowness has to last for so many samples.
 _LASTING: Final = 10
@@ -27,14 +26,17 @@ _SLACK_S: Final = 0.001
 
 
 def judge(policy: CanaryPolicy, counts: JudgeCounts) -> Judgement:
-    """Say what is known, from the counts of all gateways together."""
+    """Say what is known, from the counts of all gateways together.
+
+    Copies of requests may prove that it is failing; whether it passes, the calls say that follow.
+    """
     failing = prove_failing(policy, counts)
     if failing is not None:
         return failing
     needed = max(1, policy.minimum_samples)
     if counts.calls < needed:
         return Judgement(Verdict.INCONCLUSIVE, f"{counts.calls} of {needed} calls judged")
-    seen = list(criteria(policy, counts))
+    seen = list(criteria_of_calls(policy, counts))
     doubts = [one.findings for one in seen if not one.is_in_range]
     if doubts:
         return Judgement(Verdict.INCONCLUSIVE, f"{'; '.join(doubts)}: it may still be chance")
@@ -56,7 +58,6 @@ class LiveJudge:
 
     __slots__ = (
         "_agreed",
-        "_clocked",
         "_crashes",
         "_disagreed",
         "_failed",
@@ -80,7 +81,7 @@ class LiveJudge:
         self._limit_over_max(policy.judge.max_duration_s)
         self._limit_over_stable(policy.judge.max_duration_ratio)
         self._pace = SamplePace()
-        self._clocked = self._crashes = self._unconfirmed = 0
+        self._crashes = self._unconfirmed = 0
         self._agreed = self._disagreed = 0
         #: Why the canary has failed; None while it has not.
         self.failing: Judgement | None = None
@@ -99,12 +100,13 @@ class LiveJudge:
             failures=failed.bad,
             crashes=self._crashes,
             unconfirmed=self._unconfirmed,
-            clocked=self._clocked,
+            clocked=over_max.calls,
             over_max=over_max.bad,
             timed=over_stable.calls,
             over_stable=over_stable.bad,
             stable_calls=failed.stable_calls,
             stable_failures=failed.stable_bad,
+            stable_clocked=over_max.stable_calls,
             stable_over_max=over_max.stable_bad,
             stable_timed=over_stable.stable_calls,
             stable_over_stable=over_stable.stable_bad,
@@ -130,8 +132,7 @@ class LiveJudge:
         self._failed.stable_ended(bad=failed)
         if failed:
             return
-        if self._max_s < inf:
-            self._over_max.stable_ended(bad=duration_s > self._max_s)
+        self._over_max.stable_ended(bad=duration_s > self._max_s)
         if self._over_stable_s < inf:
             self._over_stable.stable_ended(bad=duration_s > self._over_stable_s)
         self._learn(duration_s)
@@ -167,11 +168,8 @@ class LiveJudge:
         self._failed.canary_ended(bad=False)
         if not self._pace.takes(now_s):
             return
-        self._clocked += 1
-        is_over_max = is_over_stable = False
-        if self._max_s < inf:
-            is_over_max = duration_s > self._max_s
-            self._over_max.canary_ended(bad=is_over_max)
+        is_over_max, is_over_stable = duration_s > self._max_s, False
+        self._over_max.canary_ended(bad=is_over_max)
         if is_stable_heard and self._over_stable_s < inf:
             is_over_stable = duration_s > self._over_stable_s
             self._over_stable.canary_ended(bad=is_over_stable)

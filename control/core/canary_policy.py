@@ -67,6 +67,11 @@ class ShadowPolicy:
     requests: int = 50
     min_agreement: float = 0.0
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there is such a phase."""
+        return self.percent > 0.0 and self.requests > 0
+
 
 @dataclass(frozen=True, slots=True)
 class JudgePolicy:
@@ -100,7 +105,8 @@ class CanaryPolicy:
 
     ``step_weights`` (percent) are taken one after the other, none above ``max_weight``; each lasts
     ``interval_s`` at least and until ``minimum_samples`` calls of it have been judged. After the
-    last, the version gets everything, and the one before stays loaded for ``bake_time_s``.
+    last, the version gets everything, and the one before stays loaded for ``bake_time_s``, and
+    until as many calls of that have been judged.
     ``comparisons`` say by output when two answers agree.
     """
 

@@ -6,7 +6,6 @@ Whoever sends what was right must go on being taken, and must be able to read wh
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from control.core.contract import ANY_SIZE, Contract, TensorSpec
 
@@ -22,8 +21,6 @@ class ContractDiff:
         """Join two diffs of the same pair."""
         return ContractDiff(self.breaking + other.breaking, self.compatible + other.compatible)
 
-
-NO_CHANGE: Final = ContractDiff()
 
 #: Whether it breaks a caller, and the sentence.
 Change = tuple[bool, str]

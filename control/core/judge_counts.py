@@ -15,7 +15,7 @@ class CanaryEnd(Enum):
     CRASH        its process or its server died of the call, or under it: one is enough.
     UNCONFIRMED  it failed, and so did stable: the request's own fault, or a common cause. It counts
                  for nothing.
-    IGNORED      nobody's fault (the client left, there was no room). It counts for nothing.
+    IGNORED      nobody's fault (there was no room, or hardly any time). It counts for nothing.
     """
 
     SUCCESS = "success"
@@ -58,7 +58,8 @@ class JudgeCounts:
     ``over_stable``  of those: longer than ``max_duration_ratio`` times stable's 90th percentile.
     ``agreed``, ``disagreed``  shadow answers.
 
-    Numbers of stable stand beside: ``stable_timed`` are calls that could be held against its own
+    Those of durations begin anew with their limit. Numbers of stable stand beside:
+    ``stable_clocked`` are its successes, ``stable_timed`` those that could be held against its own
     percentile. What the calls prove depends on their order, so it is kept as ``*_evidence``; counts
     without it are judged as if they had all come at once.
     """
@@ -73,6 +74,7 @@ class JudgeCounts:
     over_stable: int = 0
     stable_calls: int = 0
     stable_failures: int = 0
+    stable_clocked: int = 0
     stable_over_max: int = 0
     stable_timed: int = 0
     stable_over_stable: int = 0

@@ -39,9 +39,9 @@ class Criterion:
         """The logarithm of the evidence that more are bad than may be."""
         if not self.bad:
             return 0.0
-        canary, stable = (self.calls, self.bad), (self.stable_calls, self.stable_bad)
-        known = self.evidence or evidence_of_counts(self.limit, canary, stable, self.by_chance)
-        return strength(known)
+        if self.evidence:
+            return strength(self.evidence)
+        return strength(evidence_of_counts(self.limit, self.calls, self.bad, self.by_chance))
 
     @property
     def is_in_range(self) -> bool:
@@ -83,7 +83,14 @@ class Criterion:
 
 
 def criteria(policy: CanaryPolicy, counts: JudgeCounts) -> Iterator[Criterion]:
-    """Give those that the policy asks for, with what has been counted."""
+    """Give all that the policy asks for, with what has been counted."""
+    yield from criteria_of_calls(policy, counts)
+    if policy.shadow.min_agreement > 0.0:
+        yield agreement(policy, counts)
+
+
+def criteria_of_calls(policy: CanaryPolicy, counts: JudgeCounts) -> Iterator[Criterion]:
+    """Give those for the requests that it answers."""
     judge = policy.judge
     yield Criterion(
         "calls failed that stable answers rightly",
@@ -101,7 +108,7 @@ def criteria(policy: CanaryPolicy, counts: JudgeCounts) -> Iterator[Criterion]:
             MAY_BE_OVER_MAX,
             counts.clocked,
             counts.over_max,
-            counts.stable_calls - counts.stable_failures,
+            counts.stable_clocked,
             counts.stable_over_max,
             counts.over_max_evidence,
         )
@@ -115,12 +122,15 @@ def criteria(policy: CanaryPolicy, counts: JudgeCounts) -> Iterator[Criterion]:
             counts.stable_over_stable,
             counts.over_stable_evidence,
         )
-    if policy.shadow.min_agreement > 0.0:
-        limit = 1.0 - policy.shadow.min_agreement
-        compared = counts.agreed + counts.disagreed
-        what = "copied requests were answered differently"
-        # Nothing of stable can be compared: it is what is compared with.
-        yield Criterion(what, limit, compared, counts.disagreed, by_chance=limit)
+
+
+def agreement(policy: CanaryPolicy, counts: JudgeCounts) -> Criterion:
+    """Give the one for the copies that it got before."""
+    limit = 1.0 - policy.shadow.min_agreement
+    compared = counts.agreed + counts.disagreed
+    what = "copied requests were answered differently"
+    # Nothing of stable can be compared: it is what is compared with.
+    return Criterion(what, limit, compared, counts.disagreed, by_chance=limit)
 
 
 def proof_at(policy: CanaryPolicy) -> float:

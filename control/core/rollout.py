@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from control.core.canary_judge import Verdict, judge
-from control.core.canary_policy import Isolation
-from control.core.rollout_facts import DropState, Facts, Work
+from control.core.canary_judge import prove_failing
+from control.core.canary_policy import CanaryPolicy, Isolation
+from control.core.judge_counts import JudgeCounts
+from control.core.rollout_facts import Facts, Work
 from control.core.rollout_phases import Phase, may_follow
+from control.core.rollout_policy import follow
+from control.core.rollout_proof import disagreement_found, is_baked, is_shadowed, is_step_proved
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
 from control.core.rollout_route import is_pin_moved, under_way
 
@@ -31,10 +34,8 @@ def decide(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
     if current is None:
         return None
     rollout, version = current
-    gone = _gone(record, facts, now_s)
-    if gone is not None:
-        return gone
-    return _BY_PHASE[version.phase](record, rollout, facts, now_s)
+    changed = _gone(record, facts, now_s) or _follow(record, rollout, facts.policy, now_s)
+    return changed or _BY_PHASE[version.phase](record, rollout, facts, now_s)
 
 
 def end(record: ModelRecord, reason: str, now_s: float) -> Step:
@@ -49,6 +50,19 @@ def end(record: ModelRecord, reason: str, now_s: float) -> Step:
     before = replace(record, stable=stable, previous=None)
     moved = _moved(before, phase, reason, now_s)
     return Step(replace(moved, rollout=None), phase.value, reason)
+
+
+def take_back(record: ModelRecord, stopped: str, counts: JudgeCounts, now_s: float) -> Step | None:
+    """End a rollout that was stopped, or whose canary is proved to be failing; None if neither.
+
+    Anybody may do that, whoever leads.
+    """
+    if record.rollout is None:
+        return None
+    if stopped:
+        return end(record, stopped, now_s)
+    failing = prove_failing(record.rollout.policy, counts)
+    return end(record, failing.reason, now_s) if failing is not None else None
 
 
 def promote(record: ModelRecord, reason: str, now_s: float) -> Step:
@@ -66,10 +80,20 @@ def _gone(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
     folder = facts.folders.get(version.version)
     if folder is None:
         return end(record, "its folder has been removed from the repository", now_s)
-    changed = version.digest and folder.digest and folder.digest != version.digest
-    if changed and folder.state is DropState.COMPLETE:
+    if version.digest and folder.holds_other_than(version.digest):
         return end(record, "its files have been changed while it was being rolled out", now_s)
     return None
+
+
+def _follow(
+    record: ModelRecord, rollout: Rollout, said: CanaryPolicy | None, now_s: float
+) -> Step | None:
+    """Take over what the version's contract says by now."""
+    if said is None:
+        return None
+    going = follow(rollout, record.versions[rollout.version].phase, said, now_s)
+    reason = "its contract has been changed"
+    return Step(replace(record, rollout=going), "policy_changed", reason) if going else None
 
 
 def _detected(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
@@ -112,37 +136,28 @@ def _verifying(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float
 
 
 def _loading(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
-    failed = _failed_load(record, facts, now_s)
-    if failed is not None:
-        return failed
+    failing = _failing(record, facts, now_s)
+    if failing is not None:
+        return failing
     apart = rollout.isolation is Isolation.OWN_SERVER
     if rollout.version not in (facts.ready_apart if apart else facts.ready):
         return None
     if record.stable is None:
         return _first_version(record, rollout, now_s)
-    if facts.is_stateful:
+    if not facts.can_be_split:
         return _wait_for_order(record, rollout, now_s)
-    shadow = facts.policy.shadow
-    if shadow.percent > 0.0 and shadow.requests > 0:
+    shadow = rollout.policy.shadow
+    if shadow.is_on:
         reason = f"it gets copies of {shadow.percent:g} % of the requests"
         return Step(_moved(record, Phase.SHADOWING, reason, now_s), Phase.SHADOWING.value, reason)
-    return _take_step(record, rollout, facts, 0, now_s)
+    return _take_step(record, rollout, 0, now_s)
 
 
 def _wait_for_order(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
-    reason = "its requests belong together and cannot be split: it waits for an order"
+    reason = "its requests cannot be split between versions: it waits for promote or rollback"
     held = replace(rollout, is_paused=True, step_since_s=now_s)
     moved = _moved(replace(record, rollout=held), Phase.CANARY, reason, now_s)
     return Step(moved, Phase.CANARY.value, reason)
-
-
-def _failed_load(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
-    if facts.stopped:
-        return end(record, facts.stopped, now_s)
-    done = facts.done.get(Work.LOAD)
-    if done is None or done.is_good:
-        return None
-    return end(record, f"it does not load: {done.detail}", now_s)
 
 
 def _first_version(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
@@ -156,22 +171,22 @@ def _shadowing(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float
     failing = _failing(record, facts, now_s)
     if failing is not None or rollout.is_paused:
         return failing
-    compared = facts.counts.agreed + facts.counts.disagreed
-    if compared < facts.policy.shadow.requests:
+    if not is_shadowed(rollout, facts):
         return None
-    return _take_step(record, rollout, facts, 0, now_s)
+    found = disagreement_found(rollout, facts)
+    return end(record, found, now_s) if found else _take_step(record, rollout, 0, now_s)
 
 
 def _canary(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
     failing = _failing(record, facts, now_s)
-    if failing is not None or not is_step_proved(rollout, facts, now_s):
+    if failing is not None or not is_step_proved(rollout, facts):
         return failing
     asked = facts.done.get(Work.ASK_STEP)
     if asked is None or not asked.is_good:
         return None
     following = rollout.step + 1
-    if following < len(facts.policy.weights):
-        return _take_step(record, rollout, facts, following, now_s)
+    if following < len(rollout.policy.weights):
+        return _take_step(record, rollout, following, now_s)
     reason = f"{facts.counts.calls} calls at up to {rollout.weight:g} % were good"
     return promote(record, reason, now_s)
 
@@ -182,9 +197,7 @@ def _promoting(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float
         return failing
     if not is_pin_moved(record):
         return _move_pin(record, rollout, now_s)
-    if rollout.is_paused or now_s - rollout.step_since_s < facts.policy.bake_time_s:
-        return None
-    return _finish(record, rollout, now_s)
+    return _finish(record, rollout, now_s) if is_baked(rollout, facts) else None
 
 
 def _move_pin(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
@@ -209,40 +222,14 @@ def _finish(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
     return Step(done, Phase.LIVE.value, reason)
 
 
-def is_step_proved(rollout: Rollout, facts: Facts, now_s: float) -> bool:
-    """Whether the canary has shown at its present weight what it had to, and may go on."""
-    if rollout.is_paused or rollout.is_manual:
-        return False
-    policy = facts.policy
-    return (
-        now_s - rollout.step_since_s >= policy.interval_s
-        and samples_of_step(rollout, facts.counts.calls) >= policy.minimum_samples
-        and judge(policy, facts.counts).verdict is Verdict.PASSING
-    )
-
-
-def samples_of_step(rollout: Rollout, calls: int) -> int:
-    """Give the judged calls since the step began; gateways that start anew count from nothing."""
-    return calls if calls < rollout.step_samples else calls - rollout.step_samples
-
-
 def _failing(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
-    failed = _failed_load(record, facts, now_s)
-    if failed is not None:
-        return failed  # a tritonserver that was started anew could not load it again, say
-    judgement = judge(facts.policy, facts.counts)
-    is_failing = judgement.verdict is Verdict.FAILING
-    return end(record, judgement.reason, now_s) if is_failing else None
+    return take_back(record, facts.stopped, facts.counts, now_s)
 
 
-def _take_step(
-    record: ModelRecord, rollout: Rollout, facts: Facts, step: int, now_s: float
-) -> Step:
-    weight = facts.policy.weights[step]
+def _take_step(record: ModelRecord, rollout: Rollout, step: int, now_s: float) -> Step:
+    weight = rollout.policy.weights[step]
     reason = f"it answers {weight:g} % of the requests"
-    stepped = replace(
-        rollout, step=step, weight=weight, step_since_s=now_s, step_samples=facts.counts.calls
-    )
+    stepped = replace(rollout, step=step, weight=weight, step_since_s=now_s)
     changed = replace(record, rollout=stepped)
     if record.versions[rollout.version].phase is Phase.CANARY:
         return Step(_noted(changed, reason), "canary_weight", reason)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from control.core.canary_policy import Isolation
+from control.core.canary_policy import CanaryPolicy
 from control.core.rollout import Step
 from control.core.rollout_facts import DropState, SourceFolder
 from control.core.rollout_phases import ENDED, Phase
@@ -83,9 +83,16 @@ def _seen(
         return VersionRecord(number, Phase.DETECTED, reason, now_s)
     if known.phase is Phase.DETECTED:
         return replace(known, reason=reason)
-    # It has ended. If its folder holds something else by now, that is another drop.
-    is_another = bool(known.digest) and _is_other(known, folder)
-    return VersionRecord(number, Phase.DETECTED, reason, now_s) if is_another else known
+    return _ended(known, folder, VersionRecord(number, Phase.DETECTED, reason, now_s))
+
+
+def _ended(known: VersionRecord, folder: SourceFolder, anew: VersionRecord) -> VersionRecord:
+    """Give a version that has ended, or ``anew`` if its folder holds something else by now."""
+    if not folder.holds_other_than(known.digest):
+        return known
+    if not known.digest:
+        return replace(known, digest=folder.digest)  # it ended before anybody knew what it holds
+    return anew
 
 
 def _fault(known: VersionRecord, folder: SourceFolder | None) -> str:
@@ -93,11 +100,7 @@ def _fault(known: VersionRecord, folder: SourceFolder | None) -> str:
         return _REMOVED
     if folder.state is DropState.WRITING or not folder.digest:
         return known.fault
-    return _CHANGED if _is_other(known, folder) else ""
-
-
-def _is_other(known: VersionRecord, folder: SourceFolder) -> bool:
-    return folder.state is DropState.COMPLETE and folder.digest not in {"", known.digest}
+    return _CHANGED if folder.holds_other_than(known.digest) else ""
 
 
 def _reason(record: ModelRecord, number: int, folder: SourceFolder) -> str:
@@ -125,13 +128,13 @@ def next_version(record: ModelRecord, folders: Folders) -> int | None:
 
 
 def begin(
-    record: ModelRecord, number: int, isolation: Isolation, rollout: str, now_s: float
+    record: ModelRecord, number: int, policy: CanaryPolicy, rollout: str, now_s: float
 ) -> Step:
     """Start an attempt with a version that has been detected or has ended; ``rollout`` names it."""
     known = record.versions[number]
     reason = "its rollout begins"
     detected = replace(known, phase=Phase.DETECTED, reason=reason, since_s=now_s)
-    attempt = Rollout(rollout, number, record.stable, isolation, now_s)
+    attempt = Rollout(rollout, number, record.stable, policy.isolation, now_s, policy)
     versions = {**record.versions, number: detected}
     return Step(replace(record, versions=versions, rollout=attempt), "rollout_started", reason)
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from control.core.canary_judge import JudgeCounts
-from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy
+from control.core.canary_policy import CanaryPolicy
+from control.core.judge_counts import JudgeCounts
+from control.core.step_watch import StepSeen
 
 
 class DropState(Enum):
@@ -24,13 +25,16 @@ class SourceFolder:
     digest: str = ""
     reason: str = ""
 
+    def holds_other_than(self, digest: str) -> bool:
+        """Whether it is whole and known to hold something else."""
+        return self.state is DropState.COMPLETE and self.digest not in {"", digest}
+
 
 class Work(Enum):
     """What takes time, and is done once for each attempt."""
 
     STAGE = "stage"
     VERIFY = "verify"
-    LOAD = "load"
     ASK_PRE_ROLLOUT = "pre_rollout"
     ASK_STEP = "rollout"
     ASK_ROLLBACK = "rollback"
@@ -52,8 +56,9 @@ class Facts:
     server of their own; ``loaded`` are all that the main one has, those whose process has died
     included. ``done`` holds the results of the attempt that is under way. ``stopped`` is why a
     gateway has stopped the canary, or a rollback was asked for; empty where none was.
-    ``is_stateful``: its requests belong together, so they cannot be split between versions.
-    ``has_slot``: a verification may begin.
+    ``can_be_split``: its requests may go to either version, each by itself. ``has_slot``: a
+    verification may begin. ``policy`` is what the version's contract says now; None where it has
+    none, or cannot be read.
     """
 
     folders: Mapping[int, SourceFolder] | None = None
@@ -63,6 +68,7 @@ class Facts:
     done: Mapping[Work, Result] = field(default_factory=dict)
     counts: JudgeCounts = field(default_factory=JudgeCounts)
     stopped: str = ""
-    is_stateful: bool = False
+    step: StepSeen = field(default_factory=StepSeen)
+    can_be_split: bool = True
     has_slot: bool = True
-    policy: CanaryPolicy = DEFAULT_CANARY
+    policy: CanaryPolicy | None = None

@@ -7,12 +7,13 @@ from typing import Final
 from control.core.rollout import Step, end, promote
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
-from control.core.rollout_route import under_way
+from control.core.rollout_route import under_way, waits_for_order
 
 #: A step, or a sentence that says why the order cannot be followed.
 Ordered = Step | str
 
 _NOTHING: Final = "no version is being rolled out"
+_UNDIVIDED: Final = "its requests cannot be split between versions: promote or rollback"
 _TRYING: Final = frozenset({Phase.SHADOWING, Phase.CANARY})
 _STEERED: Final = _TRYING | {Phase.PROMOTING}
 
@@ -29,12 +30,18 @@ def pause(record: ModelRecord, reason: str) -> Ordered:
 
 
 def resume(record: ModelRecord, reason: str, now_s: float) -> Ordered:
-    """Go on by the policy's steps; the present one begins anew."""
+    """Go on by the policy's steps; the present one begins anew, with its weight."""
 
-    def change(rollout: Rollout, _: VersionRecord) -> Ordered:
+    def change(rollout: Rollout, version: VersionRecord) -> Ordered:
+        if waits_for_order(rollout, version):
+            return f"version {version.version}: {_UNDIVIDED}"
         if not rollout.is_paused and not rollout.is_manual:
             return f"the rollout of version {rollout.version} is not paused"
-        going = replace(rollout, is_paused=False, is_manual=False, step_since_s=now_s)
+        is_canary = version.phase is Phase.CANARY
+        weight = rollout.policy.weights[rollout.step] if is_canary else rollout.weight
+        going = replace(
+            rollout, is_paused=False, is_manual=False, weight=weight, step_since_s=now_s
+        )
         return _steered(record, going, "rollout_resumed", reason)
 
     return _ordered(record, _STEERED, change)
@@ -46,6 +53,8 @@ def set_weight(record: ModelRecord, weight: float, reason: str) -> Ordered:
     def change(rollout: Rollout, version: VersionRecord) -> Ordered:
         if version.phase is not Phase.CANARY:
             return f"version {version.version} is {version.phase.value}: only a canary has a weight"
+        if waits_for_order(rollout, version):
+            return f"version {version.version}: {_UNDIVIDED}"
         weighted = replace(rollout, weight=weight, is_manual=True)
         return _steered(record, weighted, "canary_weight_ordered", reason)
 

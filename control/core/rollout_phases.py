@@ -34,17 +34,6 @@ class Phase(Enum):
     RETIRED = "retired"
 
 
-#: A version in one of these is on its way; a model has one such version at a time.
-UNDER_WAY: Final = frozenset(
-    {
-        Phase.STAGED,
-        Phase.VERIFYING,
-        Phase.LOADING,
-        Phase.SHADOWING,
-        Phase.CANARY,
-        Phase.PROMOTING,
-    }
-)
 #: A version in one of these waits for nothing; a new drop, or an operator, may start it again.
 ENDED: Final = frozenset({Phase.ROLLED_BACK, Phase.REJECTED, Phase.RETIRED})
 

@@ -5,9 +5,14 @@ Times are seconds since the epoch: the record outlives processes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from control.core.canary_policy import Isolation
+from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy, Isolation
 from control.core.rollout_phases import Phase
+
+#: Rollouts of a model that have ended are kept as long as no more have ended since: whoever looks
+#: back further finds them in the audit trail.
+MOST_ENDED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,10 @@ class Rollout:
     """One attempt to bring a version to all requests.
 
     ``stable`` is the version that it is measured against, and that takes over if it fails; None
-    where the model has none yet. ``step`` counts the weights of the policy, from 0, and
-    ``step_since_s`` says since when it stands there; ``step_samples`` is how many canary calls had
-    been judged when the step began. ``weight`` is in force; ``is_manual`` says that an operator has
-    set it, and that steps wait.
+    where the model has none yet. ``policy`` is the plan, kept here: the contract that it was read
+    from may be gone, or half written, at any time. ``step`` counts its weights, from 0, and
+    ``step_since_s`` says since when it stands there. ``weight`` is in force; ``is_manual`` says
+    that an operator has set it, and that steps wait.
     """
 
     rollout: str
@@ -42,9 +47,9 @@ class Rollout:
     stable: int | None
     isolation: Isolation
     started_s: float
+    policy: CanaryPolicy = DEFAULT_CANARY
     step: int = 0
     step_since_s: float = 0.0
-    step_samples: int = 0
     weight: float = 0.0
     is_manual: bool = False
     is_paused: bool = False

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from control.core.canary_policy import CanaryPolicy, Isolation
+from control.core.canary_policy import Isolation
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
 from control.core.routes import CanaryRoute, Route
@@ -25,9 +25,26 @@ def live_versions(record: ModelRecord) -> frozenset[int]:
     return frozenset(n for n, one in record.versions.items() if one.phase is Phase.LIVE)
 
 
+def retired_versions(record: ModelRecord) -> frozenset[int]:
+    """Give the versions that have been served, and whose place another has taken."""
+    return frozenset(n for n, one in record.versions.items() if one.phase is Phase.RETIRED)
+
+
+def versions_kept(record: ModelRecord) -> frozenset[int]:
+    """Give the versions whose copies are needed: those served, and the one under way."""
+    current = under_way(record)
+    live = live_versions(record)
+    return live if current is None else live | {current[1].version}
+
+
 def is_pin_moved(record: ModelRecord) -> bool:
     """Whether the version under way has been given all requests."""
     return record.rollout is not None and record.stable == record.rollout.version
+
+
+def waits_for_order(rollout: Rollout, version: VersionRecord) -> bool:
+    """Whether its requests cannot be split: no policy has a weight of 0, so nobody gave it any."""
+    return version.phase is Phase.CANARY and not rollout.weight and not rollout.is_manual
 
 
 def versions_in_main(record: ModelRecord) -> frozenset[int]:
@@ -51,23 +68,26 @@ def version_apart(record: ModelRecord) -> int | None:
     return version.version if apart else None
 
 
-def route_of(record: ModelRecord, policy: CanaryPolicy) -> Route:
+def route_of(record: ModelRecord) -> Route:
     """Say where requests go.
 
     While a promoted version bakes it is still called as a canary, of all requests: what it fails on
-    is answered by the version before, which takes over again at the first sign that it is bad.
+    is answered by the version before, which takes over again at the first sign that it is bad. It
+    is live by then: where the version before has died, the requests are its own.
     """
-    live = live_versions(record)
+    route = Route(record.stable, live_versions(record), retired=retired_versions(record))
     current = under_way(record)
     if current is None or current[1].phase not in _WITH_TRAFFIC:
-        return Route(record.stable, live)
+        return route
     rollout, version = current
+    policy = rollout.policy
     shadow = policy.shadow.percent if version.phase is Phase.SHADOWING else 0.0
     if not is_pin_moved(record):
         canary = CanaryRoute(rollout.rollout, version.version, rollout.weight, shadow, policy)
-        return Route(record.stable, live, canary)
+        return replace(route, canary=canary)
     # Nobody calls the version before any more: there is nothing to compare durations with.
     judge = replace(policy.judge, max_duration_ratio=None)
     baking = replace(policy, judge=judge)
     canary = CanaryRoute(rollout.rollout, version.version, _EVERYTHING, 0.0, baking)
-    return Route(record.previous, live, canary)
+    live = route.live | {version.version}
+    return replace(route, stable=record.previous, live=live, canary=canary)

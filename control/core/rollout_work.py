@@ -1,13 +1,13 @@
 """Decides which work a rollout needs next; what has been done already is among the facts."""
 
-from control.core.rollout import is_step_proved
 from control.core.rollout_facts import DropState, Facts, Work
 from control.core.rollout_phases import Phase
+from control.core.rollout_proof import is_step_proved
 from control.core.rollout_record import ModelRecord, Rollout
 from control.core.rollout_route import under_way
 
 
-def work_due(record: ModelRecord, facts: Facts, now_s: float) -> Work | None:
+def work_due(record: ModelRecord, facts: Facts) -> Work | None:
     """Give the work that the next step waits for; None where it waits for something else."""
     current = under_way(record)
     if current is None:
@@ -21,7 +21,7 @@ def work_due(record: ModelRecord, facts: Facts, now_s: float) -> Work | None:
             is_good = verified is not None and verified.is_good
             due = Work.ASK_PRE_ROLLOUT if is_good else Work.VERIFY
         case Phase.CANARY:
-            due = Work.ASK_STEP if is_step_proved(rollout, facts, now_s) else None
+            due = Work.ASK_STEP if is_step_proved(rollout, facts) else None
         case _:
             due = None
     return None if due in facts.done else due

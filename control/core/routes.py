@@ -27,12 +27,14 @@ class Route:
     """Where requests to a model go that name no version; one that names a version gets that.
 
     ``stable`` None is the newest ready version of ``live``. No other version is ever chosen for a
-    request that names none, but for ``canary``.
+    request that names none, but for ``canary``, and for one of ``retired`` where none of ``live``
+    is ready: a host may still have those loaded, and what has taken their place not yet.
     """
 
     stable: int | None
     live: frozenset[int]
     canary: CanaryRoute | None = None
+    retired: frozenset[int] = frozenset()
 
 
 #: By model. A model without a route is served as Triton would: by its newest ready version.

@@ -150,12 +150,19 @@ class ShareTest:
             return self._without_mates(), 0
         self._unheard = 0
         mates = (waiting + 1) // 2  # the others are for a canary call that follows at once
-        oldest = self.stable_calls - waiting
-        self._compared = oldest + mates
+        self._drop_until(self.stable_calls - waiting)
+        # A bet is fair only if the calls that decide it have no part in choosing it.
+        steps = self._stable_steps()
+        return against_stable(self._limit, steps, mates), self._drop_until(self._compared + mates)
+
+    def _drop_until(self, last: int) -> int:
+        """Let no stable call wait up to ``last``; say how many of them were bad."""
+        self._compared = last
         bad, numbers = 0, self._bad_waiting
-        while numbers and numbers[0] <= self._compared:
-            bad += numbers.popleft() > oldest
-        return against_stable(self._limit, self._stable_steps(), mates), bad
+        while numbers and numbers[0] <= last:
+            numbers.popleft()
+            bad += 1
+        return bad
 
     def _stable_steps(self) -> int:
         calls, bad = self._recent()
@@ -170,12 +177,16 @@ class ShareTest:
         return against_limit(self._limit, min(self._by_chance, most))
 
     def _recent(self) -> tuple[int, int]:
-        """Give stable's last calls, one to two times ``_RECENT``, and how many of them were bad."""
+        """Give stable's last calls, one to two times ``_RECENT``, and how many of them were bad.
+
+        Those that wait to be compared are not among them.
+        """
+        calls_now, bad_now = self._compared, self.stable_bad - len(self._bad_waiting)
         calls, bad, calls_before, bad_before = self._marks
-        if self.stable_calls - calls >= _RECENT:
-            self._marks = (self.stable_calls, self.stable_bad, calls, bad)
+        if calls_now - calls >= _RECENT:
+            self._marks = (calls_now, bad_now, calls, bad)
             calls_before, bad_before = calls, bad
-        return self.stable_calls - calls_before, self.stable_bad - bad_before
+        return calls_now - calls_before, bad_now - bad_before
 
 
 def strength(evidence: Evidence) -> float:
@@ -197,21 +208,11 @@ def stronger(one: Evidence, other: Evidence) -> Evidence:
     return max(one, other, key=strength)
 
 
-def evidence_of_counts(
-    limit: float, canary: tuple[int, int], stable: tuple[int, int], by_chance: float = 1.0
-) -> Evidence:
-    """Give the evidence of calls of which only (calls, bad ones) are known: one comparison."""
+def evidence_of_counts(limit: float, calls: int, bad: int, by_chance: float) -> Evidence:
+    """Give the evidence of calls of which nothing is known but how many were bad."""
     limit, by_chance = bounded(limit), bounded(by_chance)
-    calls, bad = canary
-    stable_calls, stable_bad = stable
-    alone = against_limit(limit, limit)
-    if not stable_calls or not calls:
-        return _logs(alone, calls, bad) + _logs(against_limit(limit, by_chance), calls, bad)
-    share = (stable_bad + _BAD_BEFORE) / (stable_calls + _CALLS_BEFORE)
-    beside = against_stable(limit, steps_of(share), stable_calls / calls)
-    mates = [stable_bad * log(factor) for factor in beside.mate_bad]
-    logs = _logs(beside, calls, bad)
-    return _logs(alone, calls, bad) + tuple(a + b for a, b in zip(logs, mates, strict=True))
+    alone, beside = against_limit(limit, limit), against_limit(limit, by_chance)
+    return _logs(alone, calls, bad) + _logs(beside, calls, bad)
 
 
 def _logs(factors: Factors, calls: int, bad: int) -> Evidence:

@@ -55,7 +55,7 @@ class Sums(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class FolderFacts:
     """What is known of a folder. ``fault`` is what must not be in it, or is wrong with its sums."""
 
     sighting: Sighting
@@ -71,14 +71,14 @@ class Finding:
     reason: str = ""
 
 
-def find(evidence: Evidence, settle_s: float, now_s: float) -> Finding:
+def find(facts: FolderFacts, settle_s: float, now_s: float) -> Finding:
     """Say how whole a folder is. What is wrong in one that is being written may yet be mended."""
-    is_still = evidence.sighting.still_s(now_s) >= settle_s
-    if evidence.fault:
-        return Finding(DropState.BROKEN if is_still else DropState.WRITING, evidence.fault)
-    if evidence.sums is Sums.UNREAD:
+    is_still = facts.sighting.still_s(now_s) >= settle_s
+    if facts.fault:
+        return Finding(DropState.BROKEN if is_still else DropState.WRITING, facts.fault)
+    if facts.sums is Sums.UNREAD:
         return Finding(DropState.WRITING, _READING)
-    if is_still or evidence.sums is Sums.ALL:
+    if is_still or facts.sums is Sums.ALL:
         return Finding(DropState.COMPLETE)
     return Finding(DropState.WRITING, _WRITING)
 

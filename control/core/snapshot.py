@@ -1,6 +1,6 @@
 """The immutable view of Triton that a gateway decides by, and the choice of a version in it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -47,7 +47,8 @@ class ModelView:
     """All known versions of one model, by number; ``route`` says where unpinned requests go.
 
     ``default`` is the version that they go to: the route's stable one; where that cannot answer, or
-    there is no route, the newest ready one, as in Triton. Never one that is only tried out.
+    there is no route, the newest ready one, as in Triton. Where no other can answer, one that has
+    served before. Never one that is only tried out, or has been taken out.
     """
 
     name: str
@@ -67,7 +68,7 @@ class ModelView:
     @property
     def loaded(self) -> bool:
         """Whether Triton has loaded any version for all; a model without one is nobody's loss."""
-        return any(view.loaded for view in self._served)
+        return self.default is not None or any(view.loaded for view in self._served)
 
     def may_choose(self, version: int) -> bool:
         """Whether a request that does not name this version may be given to it."""
@@ -89,14 +90,17 @@ class ModelView:
             stable = self.versions.get(self.route.stable)
             if stable is not None and stable.ready:
                 return stable
-        return _newest([view for view in self._served if view.ready])
+        newest = _newest([view for view in self._served if view.ready])
+        if newest is not None or self.route is None:
+            return newest
+        return _newest([view for view in self._of(self.route.retired) if view.ready])
 
     @property
     def _served(self) -> Iterable[VersionView]:
-        route, versions = self.route, self.versions
-        if route is None:
-            return versions.values()
-        return [view for number, view in versions.items() if number in route.live]
+        return self.versions.values() if self.route is None else self._of(self.route.live)
+
+    def _of(self, numbers: Collection[int]) -> list[VersionView]:
+        return [view for number, view in self.versions.items() if number in numbers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,6 @@ def salt_of(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=_SALT_BYTES).digest()
 
 
-def bucket(key: Buffer, rollout: str) -> float:
-    """Give where a key falls in a rollout, from 0 to below 100."""
-    return bucket_by(key, salt_of(rollout))
-
-
 def bucket_by(key: Buffer, salt: bytes) -> float:
     """Give where a key falls by this salt, from 0 to below 100."""
     number = int.from_bytes(blake2b(key, digest_size=8, key=salt).digest(), "little")

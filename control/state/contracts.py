@@ -18,8 +18,9 @@ class ContractStore:
         self._clock = clock
 
     def load_all(self) -> dict[tuple[str, int], bytes]:
-        """Load every contract, by model and version."""
-        query = select(CONTRACTS.c.model, CONTRACTS.c.version, CONTRACTS.c.document)
+        """Load every contract, by model and version; the last one that was kept comes last."""
+        columns = (CONTRACTS.c.model, CONTRACTS.c.version, CONTRACTS.c.document)
+        query = select(*columns).order_by(CONTRACTS.c.stored_at)
         with one_moment(self._engine) as connection:
             rows = connection.execute(query).all()
         return {(model, version): bytes(document) for model, version, document in rows}

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from control.errors import StateConflict
 from control.state.clock import DatabaseNow
-from control.state.database import one_moment, our_faults
+from control.state.database import our_faults
 from control.state.schema import LEASES
 
 _NOBODY = ""
@@ -52,18 +52,11 @@ class LeaseStore:
         with our_faults("take changes"), self._engine.begin() as connection:
             return _take(connection, name, holder, ttl_s)
 
-    def release(self, lease: Lease) -> bool:
-        """Give the lease back before its time; False where it is not held any more."""
+    def release(self, lease: Lease) -> None:
+        """Give the lease back before its time; where it is not held any more nothing happens."""
         change = update(LEASES).where(_is_held(lease)).values(holder=_NOBODY, expires_s=0.0)
         with our_faults("take changes"), self._engine.begin() as connection:
-            return bool(connection.execute(change).rowcount)
-
-    def load(self, name: str) -> Lease | None:
-        """Say who holds a lease now; None where nobody does."""
-        query = select(LEASES).where(LEASES.c.name == name, LEASES.c.expires_s > DatabaseNow())
-        with one_moment(self._engine) as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Lease(*row)
+            connection.execute(change)
 
 
 def check_lease(connection: Connection, lease: Lease) -> None:

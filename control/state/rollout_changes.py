@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from control.core.orders import Target
 from control.core.rollout_record import ModelRecord
 from control.state.audit import Change
@@ -29,10 +31,16 @@ def _document_of(record: ModelRecord) -> _Document:
         str(one.version): _without(_KNOWN_OF_VERSION, version_columns(record.model, one))
         for one in record.versions.values()
     }
-    rollout = record.rollout and _without(
-        _KNOWN_OF_ROLLOUT, rollout_columns(record.model, record.rollout)
-    )
-    return {**_without(_KNOWN, model_columns(record)), "versions": versions, "rollout": rollout}
+    head = _without(_KNOWN, model_columns(record))
+    return {**head, "versions": versions, "rollout": _rollout_of(record)}
+
+
+def _rollout_of(record: ModelRecord) -> _Document | None:
+    if record.rollout is None:
+        return None
+    columns = rollout_columns(record.model, record.rollout)
+    policy = msgspec.to_builtins(record.rollout.policy)  # what has changed of it, not all as text
+    return _without(_KNOWN_OF_ROLLOUT, {**columns, "policy": policy})
 
 
 def _without(names: frozenset[str], columns: _Document) -> _Document:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import RowMapping
 
-from control.core.canary_policy import Isolation
+from control.core.canary_policy import CanaryPolicy, Isolation
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
 from control.state.text import storable
+
+_decode_policy: Final = msgspec.json.Decoder(CanaryPolicy).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,10 @@ def rollout_columns(model: str, rollout: Rollout) -> dict[str, Any]:
         "started_s": rollout.started_s,
         "step": rollout.step,
         "step_since_s": rollout.step_since_s,
-        "step_samples": rollout.step_samples,
         "weight": rollout.weight,
         "is_manual": rollout.is_manual,
         "is_paused": rollout.is_paused,
+        "policy": msgspec.json.encode(rollout.policy).decode(),
     }
 
 
@@ -105,9 +108,9 @@ def rollout_of(row: RowMapping) -> Rollout:
         stable=row["stable"],
         isolation=Isolation(row["isolation"]),
         started_s=row["started_s"],
+        policy=_decode_policy(row["policy"]),
         step=row["step"],
         step_since_s=row["step_since_s"],
-        step_samples=row["step_samples"],
         weight=row["weight"],
         is_manual=row["is_manual"],
         is_paused=row["is_paused"],

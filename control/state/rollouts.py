@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from control.core.rollout_record import ModelRecord
+from control.core.rollout_record import MOST_ENDED, ModelRecord
 from control.errors import StateConflict
 from control.state.audit import Act, record
 from control.state.database import one_moment, our_faults
@@ -36,22 +36,17 @@ class RolloutStore:
 
     def load_all(self) -> dict[str, ModelRecord]:
         """Load every record, by model, as they stand together."""
+        under_way = select(ROLLOUTS).where(ROLLOUTS.c.ended_s.is_(None))
         with one_moment(self._engine) as connection:
-            return _load(connection)
-
-    def load(self, model: str) -> ModelRecord | None:
-        """Load one record; None where nothing is kept of the model."""
-        with one_moment(self._engine) as connection:
-            return _load(connection, model).get(model)
+            return records_of(
+                connection.execute(select(MODELS).order_by(MODELS.c.model)).mappings(),
+                connection.execute(select(VERSIONS).order_by(VERSIONS.c.version)).mappings(),
+                connection.execute(under_way).mappings(),
+            )
 
     def history(self, model: str, limit: int) -> list[EndedRollout]:
         """Load at most ``limit`` rollouts of a model that have ended, the last one first."""
-        query = (
-            select(ROLLOUTS)
-            .where(ROLLOUTS.c.model == model, ROLLOUTS.c.ended_s.is_not(None))
-            .order_by(ROLLOUTS.c.ended_s.desc(), ROLLOUTS.c.started_s.desc())
-            .limit(limit)
-        )
+        query = _last_ended(select(ROLLOUTS), model, limit)
         with one_moment(self._engine) as connection:
             return [ended_of(row) for row in connection.execute(query).mappings()]
 
@@ -67,7 +62,8 @@ class RolloutStore:
 
         Gives it with the revision that it has now; where both are the same, nothing is written.
         Raises StateConflict where the record is not at the revision of ``before`` (None: is not
-        there) any more, and LeaseLost where ``lease`` is given and not held any more.
+        there) any more, and LeaseLost where ``lease`` is given and not held any more. Where a
+        rollout ends by it, the oldest of those that have ended may have to go.
         """
         revision = 0 if before is None else before.revision
         if before == replace(after, revision=revision):
@@ -82,17 +78,6 @@ class RolloutStore:
             _write_rollout(connection, kept)
             record(connection, act, change_of(before, kept, action))
         return kept
-
-
-def _load(connection: Connection, model: str | None = None) -> dict[str, ModelRecord]:
-    def query(table: Table) -> Select[Any]:
-        return select(table) if model is None else select(table).where(table.c.model == model)
-
-    return records_of(
-        connection.execute(query(MODELS).order_by(MODELS.c.model)).mappings(),
-        connection.execute(query(VERSIONS).order_by(VERSIONS.c.version)).mappings(),
-        connection.execute(query(ROLLOUTS).where(ROLLOUTS.c.ended_s.is_(None))).mappings(),
-    )
 
 
 def _write_head(connection: Connection, kept: ModelRecord) -> None:
@@ -135,6 +120,21 @@ def _end_rollout(
         "reason": version.reason if version else "",
     }
     connection.execute(update(ROLLOUTS).where(ROLLOUTS.c.rollout == ended.rollout).values(end))
+    _forget_oldest(connection, kept.model)
+
+
+def _forget_oldest(connection: Connection, model: str) -> None:
+    has_ended = (ROLLOUTS.c.model == model, ROLLOUTS.c.ended_s.is_not(None))
+    last = _last_ended(select(ROLLOUTS.c.rollout), model, MOST_ENDED)
+    connection.execute(delete(ROLLOUTS).where(*has_ended, ROLLOUTS.c.rollout.not_in(last)))
+
+
+def _last_ended(query: Select[Any], model: str, limit: int) -> Select[Any]:
+    return (
+        query.where(ROLLOUTS.c.model == model, ROLLOUTS.c.ended_s.is_not(None))
+        .order_by(ROLLOUTS.c.ended_s.desc(), ROLLOUTS.c.started_s.desc())
+        .limit(limit)
+    )
 
 
 def _write_rollout(connection: Connection, kept: ModelRecord) -> None:

@@ -121,7 +121,8 @@ VERSIONS: Final = Table(
 
 _UNDER_WAY: Final = text("ended_s IS NULL")
 #: Every attempt to bring a version to all requests. One that has ended has the phase of its
-#: version then as ``outcome``, and stays; a model has at most one that has not.
+#: version then as ``outcome``, and stays for a while; a model has at most one that has not.
+#: ``policy`` is JSON.
 ROLLOUTS: Final = Table(
     "rollouts",
     METADATA,
@@ -133,10 +134,10 @@ ROLLOUTS: Final = Table(
     Column("started_s", Double, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("step_since_s", Double, nullable=False),
-    Column("step_samples", BigInteger, nullable=False),
     Column("weight", Double, nullable=False),
     Column("is_manual", Boolean, nullable=False),
     Column("is_paused", Boolean, nullable=False),
+    Column("policy", Text, nullable=False),
     Column("ended_s", Double),
     Column("outcome", String(32)),
     Column("reason", Text),

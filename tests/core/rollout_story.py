@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 
-from control.core.canary_judge import JudgeCounts
-from control.core.canary_policy import CanaryPolicy, Isolation, ShadowPolicy
+from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy, Isolation, ShadowPolicy
+from control.core.judge_counts import JudgeCounts
 from control.core.rollout import Step, decide
 from control.core.rollout_begin import adopt, begin, next_version, notice
 from control.core.rollout_facts import DropState, Facts, Result, SourceFolder, Work
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord
 from control.core.rollout_work import work_due
+from control.core.step_watch import HEARD_S, StepWatch
 
 GOOD = Result(is_good=True)
 POLICY = CanaryPolicy(
@@ -25,6 +26,7 @@ class Story:
 
     record: ModelRecord = field(default_factory=lambda: adopt("m", {1: "one"}, (), 0.0))
     facts: Facts = field(default_factory=lambda: Facts(folders={1: whole("one")}, policy=POLICY))
+    watch: StepWatch = field(default_factory=lambda: StepWatch(100.0 - HEARD_S))
     now_s: float = 100.0
     steps: list[Step] = field(default_factory=list)
 
@@ -67,7 +69,7 @@ class Story:
             taken.append(step)
             if self.record.rollout is None:
                 self.facts = replace(self.facts, done={}, counts=JudgeCounts(), stopped="")
-            elif before is not None and before.step != self.record.rollout.step:
+            elif before is not None and before.weight != self.record.rollout.weight:
                 kept = {k: v for k, v in self.facts.done.items() if k is not Work.ASK_STEP}
                 self.facts = replace(self.facts, done=kept)
         message = f"a circle: {[one.action for one in taken]}"
@@ -75,7 +77,7 @@ class Story:
 
     def due(self) -> Work | None:
         """The work that is waited for."""
-        return work_due(self.record, self.facts, self.now_s)
+        return work_due(self.record, self._looked())
 
     def phase(self, version: int) -> Phase:
         """A version's phase."""
@@ -94,7 +96,8 @@ class Story:
         self.did(Work.VERIFY)
         self.did(Work.ASK_PRE_ROLLOUT)
         self.go()
-        apart = self.facts.policy.isolation is Isolation.OWN_SERVER
+        assert self.record.rollout is not None
+        apart = self.record.rollout.isolation is Isolation.OWN_SERVER
         which = "ready_apart" if apart else "ready"
         self.knows(**{which: frozenset({1, version})})
         self.go()
@@ -111,7 +114,7 @@ class Story:
         self.go()
 
     def _next(self) -> Step | None:
-        facts, now_s = self.facts, self.now_s
+        facts, now_s = self._looked(), self.now_s
         step = notice(self.record, facts.folders, now_s) if facts.folders is not None else None
         step = step or decide(self.record, facts, now_s)
         if step is not None:
@@ -120,7 +123,14 @@ class Story:
         if version is None:
             return None
         name = f"attempt {len(self.steps)} {version}"
-        return begin(self.record, version, facts.policy.isolation, name, now_s)
+        return begin(self.record, version, facts.policy or DEFAULT_CANARY, name, now_s)
+
+    def _looked(self) -> Facts:
+        rollout = self.record.rollout
+        if rollout is None:
+            return self.facts
+        seen = self.watch.look(rollout, self.facts.counts.calls, self.now_s, self.now_s)
+        return replace(self.facts, step=seen)
 
 
 def whole(digest: str) -> SourceFolder:

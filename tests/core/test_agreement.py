@@ -1,7 +1,6 @@
 """When two answers to one request agree, and what is said where they do not."""
 
 import math
-import struct
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from control.core.agreement import disagreement, row_of
+from control.core.agreement import disagreement
 from control.core.canary_policy import DEFAULT_TOLERANCE, Tolerance
-from control.core.elements import NUMPY, pack_bytes, unpack_bytes
+from control.core.elements import NUMPY, pack_bytes
 from control.core.number_rules import INTEGER_RANGES
-from control.core.tensors import AnswerTensor, Tensor
+from control.core.tensors import AnswerTensor
 
 EXACT = Tolerance(0, 0)
 #: More elements than are compared in one go.
@@ -267,32 +266,3 @@ def test_whole_numbers_agree_exactly_when_the_rule_holds(data: Any, datatype: st
     one, other = numbers(datatype, wanted, *rest), numbers(datatype, got, *rest)
     said = differ(one, other, Tolerance(most, 0))
     assert (said == "") == (abs(wanted - got) <= most)
-
-
-@pytest.mark.parametrize("kind", [AnswerTensor, Tensor])
-def test_a_row_of_a_batch_is_a_batch_of_one(kind):
-    """Rows are cut out of numbers and texts, without a copy."""
-    one = kind("Y", "INT32", [3, 2], memoryview(struct.pack("<6i", *range(6))))
-    row = row_of(one, 1)
-    assert (type(row), row.shape, bytes(row.data)) == (kind, [1, 2], struct.pack("<2i", 2, 3))
-    words = kind("T", "BYTES", [2, 2], pack_bytes([b"a", b"", b"longer", b"b"]))
-    assert [bytes(part) for part in unpack_bytes(row_of(words, 0).data)] == [b"a", b""]
-    assert [bytes(part) for part in unpack_bytes(row_of(words, 1).data)] == [b"longer", b"b"]
-    empty = kind("E", "FP32", [2, 0], b"")
-    assert (row_of(empty, 1).shape, len(row_of(empty, 1).data)) == ([1, 0], 0)
-
-
-@pytest.mark.parametrize(("shape", "index"), [([2, 1], 2), ([2, 1], -1), ([], 0), ([0], 0)])
-def test_a_row_that_is_not_there_is_an_error(shape, index):
-    """Nobody is handed another's row."""
-    with pytest.raises(IndexError, match=rf"Y has \d rows, no row {index}"):
-        row_of(AnswerTensor("Y", "FP32", shape, bytes(8)), index)
-
-
-@given(st.lists(st.lists(st.binary(max_size=4), min_size=2, max_size=2), min_size=1, max_size=5))
-def test_the_rows_of_a_batch_are_the_batch(rows):
-    """Nothing is lost between them."""
-    flat = [one for row in rows for one in row]
-    tensor = AnswerTensor("T", "BYTES", [len(rows), 2], pack_bytes(flat))
-    found = [row_of(tensor, place) for place in range(len(rows))]
-    assert b"".join(bytes(one.data) for one in found) == tensor.data

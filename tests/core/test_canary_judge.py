@@ -1,72 +1,22 @@
-"""What is said of a canary, from counts and call by call."""
+"""What is said of a canary, call by call."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from control.core.canary_judge import CanaryEnd, JudgeCounts, LiveJudge, Verdict, judge
-from control.core.canary_policy import CanaryPolicy, JudgePolicy, ShadowPolicy
-
-POLICY = CanaryPolicy()
-TIMED = replace(POLICY, judge=JudgePolicy(max_duration_s=0.1, max_duration_ratio=1.5))
-SHADOWED = replace(POLICY, shadow=ShadowPolicy(percent=10.0, min_agreement=0.9))
-FAST_S, SLOW_S = 0.01, 1.0
-
-#: What happens, and how long it takes.
-EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(["stable", "stable failed", "agreed", "disagreed", *CanaryEnd]),
-        st.sampled_from([FAST_S, SLOW_S]),
-    ),
-    max_size=150,
+from control.core.canary_judge import judge
+from control.core.canary_policy import JudgePolicy
+from control.core.judge_counts import CanaryEnd, JudgeCounts, Verdict
+from tests.core.judged_calls import (
+    FAST_S,
+    POLICY,
+    SHADOWED,
+    SLOW_S,
+    TIMED,
+    Gateway,
+    good_gateway,
 )
-
-
-class Gateway:
-    """A judge that is told of calls, ten a second."""
-
-    def __init__(self, policy: CanaryPolicy = POLICY) -> None:
-        """Begin with no call."""
-        self.live = LiveJudge(policy)
-        self._now_s = 0.0
-
-    def stable(self, calls: int = 1, *, failed: bool = False, duration_s: float = FAST_S) -> None:
-        """Let calls of stable end."""
-        for _ in range(calls):
-            self.live.stable_ended(failed=failed, duration_s=duration_s)
-
-    def canary(self, end: CanaryEnd, calls: int = 1, duration_s: float = FAST_S) -> None:
-        """Let calls of the canary end."""
-        for _ in range(calls):
-            self._now_s += 0.1
-            assert self.live.canary_ended(end, duration_s, self._now_s) is self.live.failing
-
-    def happens(self, event: str | CanaryEnd, duration_s: float) -> None:
-        """Let something happen."""
-        if isinstance(event, CanaryEnd):
-            self.canary(event, duration_s=duration_s)
-        elif event.startswith("stable"):
-            self.stable(failed=event != "stable", duration_s=duration_s)
-        else:
-            assert self.live.compared(agreed=event == "agreed") is self.live.failing
-
-    @property
-    def reason(self) -> str:
-        """Why it is failing."""
-        assert self.live.failing is not None
-        return self.live.failing.reason
-
-
-def good_gateway(policy: CanaryPolicy = POLICY) -> Gateway:
-    """A gateway with a hundred good calls of both."""
-    gateway = Gateway(policy)
-    for _ in range(100):
-        gateway.stable(4)
-        gateway.canary(CanaryEnd.SUCCESS)
-    return gateway
 
 
 def test_a_version_that_always_fails_is_stopped_at_once() -> None:
@@ -209,6 +159,25 @@ def test_another_policy_goes_on_with_what_is_known() -> None:
     assert "calls failed that stable answers rightly, where 2 % may" in gateway.reason
 
 
+def test_a_new_limit_is_judged_by_the_calls_that_follow() -> None:
+    """Those before were not held against it: they would hide what is seen now."""
+    unlimited = replace(POLICY, judge=JudgePolicy(max_duration_ratio=None))
+    limited = replace(POLICY, judge=replace(unlimited.judge, max_duration_s=0.1))
+    gateway, anew = good_gateway(unlimited), Gateway(limited)
+    assert gateway.live.counts.clocked > 0
+    gateway.live.reconfigure(limited)
+    assert (gateway.live.counts.clocked, gateway.live.counts.stable_clocked) == (0, 0)
+    for _ in range(300):
+        for one in (gateway, anew):
+            one.stable(3)
+            one.canary(CanaryEnd.SUCCESS, duration_s=SLOW_S)
+    assert anew.live.failing is not None
+    assert gateway.live.failing is not None
+    found, least = gateway.live.counts, 130
+    assert found.over_max == found.clocked >= least
+    assert (found.calls, found.stable_clocked) == (400, 900)
+
+
 def test_disagreement_counts_where_agreement_is_asked_for() -> None:
     """Shadow answers fail a canary only by `min_agreement`."""
     for policy, fails in ((POLICY, False), (SHADOWED, True)):
@@ -219,123 +188,6 @@ def test_disagreement_counts_where_agreement_is_asked_for() -> None:
         assert (gateway.live.failing is not None) == fails
         assert (gateway.live.counts.agreed, gateway.live.counts.disagreed) == (20, 20)
     assert "copied requests were answered differently, where 10 % may" in gateway.reason
-
-
-@pytest.mark.parametrize(
-    ("counts", "verdict", "reason"),
-    [
-        (JudgeCounts(), Verdict.INCONCLUSIVE, "0 of 30 calls judged"),
-        (JudgeCounts(calls=29), Verdict.INCONCLUSIVE, "29 of 30 calls judged"),
-        (
-            JudgeCounts(calls=30, stable_calls=300),
-            Verdict.PASSING,
-            "0 of 30 calls failed that stable answers rightly",
-        ),
-        (
-            JudgeCounts(calls=50, failures=3, stable_calls=300),
-            Verdict.INCONCLUSIVE,
-            (
-                "3 of 50 calls failed that stable answers rightly, where 1 % may: "
-                "it may still be chance"
-            ),
-        ),
-        (
-            JudgeCounts(calls=50, failures=3, stable_calls=300, stable_failures=18),
-            Verdict.PASSING,
-            "3 of 50 calls failed that stable answers rightly",
-        ),
-        (
-            JudgeCounts(calls=60, failures=8, stable_calls=300, stable_failures=6),
-            Verdict.INCONCLUSIVE,
-            (
-                "8 of 60 calls failed that stable answers rightly, where 2 % may, as many as of "
-                "stable: it may still be chance"
-            ),
-        ),
-        (
-            JudgeCounts(calls=40, failures=20, stable_calls=1000),
-            Verdict.FAILING,
-            (
-                "20 of 40 calls failed that stable answers rightly, where 1 % may: at most one in "
-                "1 000 000 good versions looks so bad"
-            ),
-        ),
-        (
-            JudgeCounts(calls=40, timed=30, over_stable=7, stable_calls=300, stable_timed=280),
-            Verdict.INCONCLUSIVE,
-            (
-                "7 of 30 calls took longer than 1.5 times stable's 90th percentile, "
-                "where 10 % may: it may still be chance"
-            ),
-        ),
-        (
-            JudgeCounts(calls=40, timed=30, over_stable=5, stable_calls=300, stable_timed=280),
-            Verdict.PASSING,
-            (
-                "0 of 40 calls failed that stable answers rightly; "
-                "5 of 30 calls took longer than 1.5 times stable's 90th percentile"
-            ),
-        ),
-    ],
-)
-def test_counts_have_a_verdict(counts: JudgeCounts, verdict: Verdict, reason: str) -> None:
-    """Each says with the numbers what is known, what is missing, or what is not proved yet."""
-    found = judge(POLICY, counts)
-    assert (found.verdict, found.reason) == (verdict, reason)
-
-
-def test_no_calls_are_never_enough() -> None:
-    """No traffic is no health, even if the policy asks for no samples."""
-    assert judge(replace(POLICY, minimum_samples=0), JudgeCounts()).verdict is Verdict.INCONCLUSIVE
-
-
-@given(EVENTS, st.sampled_from([POLICY, TIMED, SHADOWED]))
-def test_what_the_judge_says_follows_from_what_it_counted(
-    events: list[tuple[str | CanaryEnd, float]], policy: CanaryPolicy
-) -> None:
-    """Never failing without anything bad; never passing with too few; failing for good."""
-    gateway, first = Gateway(policy), None
-    for event, duration_s in events:
-        gateway.happens(event, duration_s)
-        first = first or gateway.live.failing
-        assert gateway.live.failing is first
-    counts = gateway.live.counts
-    found = judge(policy, counts)
-    bad = counts.crashes + counts.failures + counts.over_max + counts.over_stable
-    if found.verdict is Verdict.FAILING or first is not None:
-        assert bad + counts.disagreed > 0
-    if found.verdict is Verdict.PASSING:
-        assert counts.calls >= policy.minimum_samples
-    judged = {CanaryEnd.SUCCESS, CanaryEnd.FAILURE, CanaryEnd.CRASH}
-    assert counts.calls == sum(event in judged for event, _ in events)
-    assert counts.over_max <= counts.clocked
-    assert counts.over_stable <= counts.timed <= counts.clocked <= counts.calls
-
-
-COUNTS = EVENTS.map(
-    lambda events: [gateway := Gateway(TIMED), *(gateway.happens(*one) for one in events)][0]
-).map(lambda gateway: gateway.live.counts)
-
-
-@given(COUNTS, COUNTS, COUNTS)
-def test_pooling_knows_no_order(one: JudgeCounts, other: JudgeCounts, third: JudgeCounts) -> None:
-    """It does not matter which gateway is heard first, and nothing pooled changes nothing."""
-    left, right = (one + other) + third, one + (other + third)
-    assert left.failure_evidence == pytest.approx(right.failure_evidence)
-    none: tuple[float, ...] = ()
-    assert replace(left, failure_evidence=none) == replace(right, failure_evidence=none)
-    assert one + JudgeCounts() == JudgeCounts() + one == one
-
-
-def test_gateways_together_see_what_none_sees_alone() -> None:
-    """Two failures in each of two gateways are proof when they are pooled."""
-    gateways = [Gateway(), Gateway()]
-    for gateway in gateways:
-        gateway.stable(40)
-        gateway.canary(CanaryEnd.FAILURE, 2)
-        assert gateway.live.failing is None
-    one, other = (gateway.live.counts for gateway in gateways)
-    assert judge(POLICY, one + other).verdict is Verdict.FAILING
 
 
 @pytest.mark.parametrize("flakes", [0.0, 0.02, 0.2])

@@ -12,7 +12,7 @@ from control.core.rollout_route import (
     version_apart,
     versions_in_main,
 )
-from tests.core.rollout_story import APART, POLICY, SHADOWED, Story
+from tests.core.rollout_story import APART, SHADOWED, Story
 
 
 def test_a_good_version_reaches_all_requests_by_itself():
@@ -21,6 +21,7 @@ def test_a_good_version_reaches_all_requests_by_itself():
     story.to_baking()
     assert story.phase(2) is Phase.PROMOTING
     assert (story.record.stable, story.record.previous) == (2, 1)
+    story.counted(80, stable_calls=600)
     story.wait(59.0)
     assert story.go() == []
     story.wait(1.0)
@@ -104,13 +105,13 @@ def test_shadowing_comes_before_the_first_answer():
     story.knows(policy=SHADOWED)
     story.to_canary()
     assert story.phase(2) is Phase.SHADOWING
-    canary = route_of(story.record, SHADOWED).canary
+    canary = route_of(story.record).canary
     assert (canary.weight, canary.shadow) == (0.0, 20.0)
     story.counted(0, agreed=20, disagreed=9)
     assert story.go() == []
     story.counted(0, agreed=20, disagreed=10)
-    assert story.go() == ["canary"]
-    canary = route_of(story.record, SHADOWED).canary
+    assert story.go() == ["canary"], "they are only counted"
+    canary = route_of(story.record).canary
     assert (canary.weight, canary.shadow) == (10.0, 0.0)
 
 
@@ -130,7 +131,7 @@ def test_a_version_apart_is_loaded_beside_the_others_only_to_be_promoted():
     assert story.phase(2) is Phase.PROMOTING
     assert not is_pin_moved(story.record)
     assert (version_apart(story.record), versions_in_main(story.record)) == (2, {1, 2})
-    assert route_of(story.record, APART).canary.weight == 50.0
+    assert route_of(story.record).canary.weight == 50.0
     story.knows(ready=frozenset({1, 2}))
     assert story.go() == ["pin_moved"]
     assert (version_apart(story.record), versions_in_main(story.record)) == (None, {1, 2})
@@ -140,16 +141,16 @@ def test_while_it_bakes_a_promoted_version_is_called_as_a_canary_of_all_requests
     """What it fails on is answered by the version before."""
     story = Story()
     story.to_baking()
-    route = route_of(story.record, POLICY)
+    route = route_of(story.record)
     assert (route.stable, route.canary.version, route.canary.weight) == (1, 2, 100.0)
     assert route.canary.policy.judge.max_duration_ratio is None
-    assert route.live == {1}
+    assert route.live == {1, 2}
 
 
 def test_a_model_that_keeps_state_waits_for_an_order():
     """Requests that belong together cannot be split between versions."""
     story = Story()
-    story.knows(is_stateful=True)
+    story.knows(can_be_split=False)
     story.to_canary()
     assert (story.phase(2), story.record.rollout.weight) == (Phase.CANARY, 0.0)
     assert story.record.rollout.is_paused
@@ -173,6 +174,7 @@ def test_nothing_bakes_to_its_end_while_it_cannot_answer():
     story = Story()
     story.to_baking()
     story.knows(ready=frozenset({1}))
+    story.counted(80, stable_calls=600)
     story.wait(100.0)
     assert story.go() == []
     assert live_versions(story.record) == {1}

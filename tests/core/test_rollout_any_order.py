@@ -10,11 +10,20 @@ from control.core.canary_policy import CanaryPolicy
 from control.core.rollout import Step
 from control.core.rollout_facts import DropState, Result, SourceFolder, Work
 from control.core.rollout_orders import pause, promote_now, resume, roll_back, set_weight
-from control.core.rollout_phases import UNDER_WAY, Phase
-from control.core.rollout_route import is_pin_moved, route_of, version_apart, versions_in_main
+from control.core.rollout_phases import ENDED, Phase
+from control.core.rollout_route import (
+    is_pin_moved,
+    route_of,
+    under_way,
+    version_apart,
+    versions_in_main,
+)
 from tests.core.rollout_story import APART, POLICY, SHADOWED, Story
 
 VERSIONS = st.integers(1, 4)
+SHORT = replace(POLICY, step_weights=(7.0,))
+#: A version in one of these is on its way.
+UNDER_WAY = set(Phase) - ENDED - {Phase.DETECTED, Phase.LIVE}
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -49,6 +58,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(calls=st.integers(0, 60), agreed=st.integers(0, 40))
     def count(self, calls: int, agreed: int) -> None:
         self.story.counted(calls, stable_calls=1000, agreed=agreed)
+
+    @rule(policy=st.sampled_from([POLICY, SHADOWED, APART, SHORT, None]))
+    def write_contract(self, policy: CanaryPolicy | None) -> None:
+        self.story.knows(policy=policy)
 
     @rule()
     def stop(self) -> None:
@@ -97,7 +110,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def requests_always_have_somewhere_to_go(self) -> None:
         record = self.story.record
-        route = route_of(record, self.story.facts.policy)
+        route = route_of(record)
         assert route.stable is not None
         assert record.versions[route.stable].phase is Phase.LIVE
         assert route.stable in versions_in_main(record)
@@ -106,13 +119,18 @@ class AnyOrder(RuleBasedStateMachine):
         if route.canary is not None:
             loaded = {*versions_in_main(record), version_apart(record)}
             assert route.canary.version in loaded
+            assert (route.canary.version in route.live) == is_pin_moved(record)
 
     @precondition(lambda self: hasattr(self, "story"))
     @invariant()
     def weights_are_of_the_policy_or_of_an_operator(self) -> None:
-        rollout = self.story.record.rollout
-        if rollout is not None and not rollout.is_manual:
-            assert rollout.weight in {0.0, 42.0, 100.0, *self.story.facts.policy.weights}
+        current = under_way(self.story.record)
+        if current is None or current[1].phase is not Phase.CANARY:
+            return
+        rollout, weights = current[0], current[0].policy.weights
+        assert rollout.step < len(weights)
+        if not rollout.is_manual:
+            assert rollout.weight in {0.0, weights[rollout.step]}
 
     def _unchanged_versions_stay(self, before) -> None:
         """What was live goes on being live, unless another has taken its place."""

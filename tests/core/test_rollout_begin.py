@@ -57,7 +57,7 @@ def test_a_version_older_than_the_live_one_waits_for_an_order():
     assert story.go() == ["detected"]
     assert "only an order starts it" in story.reason(4)
     assert may_begin(story.record, 4) == ""
-    assert begin(story.record, 4, POLICY.isolation, "x", 1.0).record.rollout.version == 4
+    assert begin(story.record, 4, POLICY, "x", 1.0).record.rollout.version == 4
 
 
 def test_a_rejected_version_is_tried_again_only_with_other_content():
@@ -71,6 +71,24 @@ def test_a_rejected_version_is_tried_again_only_with_other_content():
     story.folder(2, SourceFolder(DropState.WRITING))
     assert story.go() == []
     story.drop(2, "better content")
+    assert story.go() == ["detected", "rollout_started"]
+
+
+@pytest.mark.parametrize("folder", [None, whole(""), whole("as it was")])
+def test_a_version_that_ended_unread_is_tried_again_with_other_content(folder):
+    """What it held is noted as soon as it is known: an order ended it before it was copied, say."""
+    story = Story(record=adopt("m", {1: "one"}, [2], 0.0))
+    story.folder(2, SourceFolder(DropState.WRITING))
+    assert story.go() == []
+    if folder is not None:
+        story.folder(2, folder)
+        story.go()
+    story.drop(2, "as it was")
+    story.go()
+    assert (story.phase(2), story.record.versions[2].digest) == (Phase.RETIRED, "as it was")
+    story.drop(2, "as it was")
+    assert story.go() == []
+    story.drop(2, "mended")
     assert story.go() == ["detected", "rollout_started"]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from control.core.canary_policy import ShadowPolicy
 from control.core.rollout import decide, end, promote
 from control.core.rollout_facts import Result, Work
 from control.core.rollout_phases import Phase
@@ -13,13 +14,13 @@ from tests.core.rollout_story import APART, POLICY, SHADOWED, Story, whole
 BAD = Result(is_good=False, detail="model.py is missing")
 
 
-@pytest.mark.parametrize("work", [Work.STAGE, Work.VERIFY, Work.ASK_PRE_ROLLOUT, Work.LOAD])
+@pytest.mark.parametrize("work", [Work.STAGE, Work.VERIFY, Work.ASK_PRE_ROLLOUT])
 def test_work_that_finds_a_version_bad_rejects_it_with_the_reason(work):
     """Nothing that is found before there is traffic costs any."""
     story = Story()
     story.drop(2)
     story.go()
-    for done in (Work.STAGE, Work.VERIFY, Work.ASK_PRE_ROLLOUT, Work.LOAD):
+    for done in (Work.STAGE, Work.VERIFY, Work.ASK_PRE_ROLLOUT):
         result = Result(is_good=True, detail="digest 2") if done is Work.STAGE else None
         story.did(done, BAD if done is work else result or Result(is_good=True))
         story.go()
@@ -40,7 +41,7 @@ def test_a_stopped_canary_is_rolled_back(bring):
     assert story.go() == ["rolled_back"]
     assert story.reason(2) == "3 of 3 calls failed"
     assert (story.record.stable, story.record.previous, story.record.rollout) == (1, None, None)
-    assert route_of(story.record, POLICY).canary is None
+    assert route_of(story.record).canary is None
     assert versions_in_main(story.record) == {1}
     assert story.go() == []
 
@@ -49,7 +50,7 @@ def test_counts_of_all_gateways_together_can_fail_a_canary():
     """A few failures at each of many gateways are many failures."""
     story = Story()
     story.to_canary()
-    story.counted(40, failures=20, stable_calls=1000)
+    story.counted(40, failures=38, stable_calls=1000)
     assert story.go() == ["rolled_back"]
 
 
@@ -70,6 +71,21 @@ def test_a_version_that_fails_on_copies_never_answers_anybody():
     assert waiting.go() == []
 
 
+@pytest.mark.parametrize(("disagreed", "ends"), [(2, ["canary"]), (3, ["rolled_back"])])
+def test_copies_have_to_agree_before_the_first_answer(disagreed, ends):
+    """No more copies are made afterwards, so nothing is left to chance: 5 % of 50 are two."""
+    shadow = ShadowPolicy(percent=20.0, requests=50, min_agreement=0.95)
+    story = Story()
+    story.knows(policy=replace(POLICY, shadow=shadow))
+    story.to_canary()
+    story.counted(0, agreed=40, disagreed=disagreed)
+    assert story.go() == []
+    story.counted(0, agreed=50 - disagreed, disagreed=disagreed)
+    assert story.go() == ends
+    if disagreed == 3:
+        assert "3 of 50 copied requests were answered differently" in story.reason(2)
+
+
 def test_a_promoted_version_that_does_not_load_beside_the_others_is_rolled_back():
     """Its own server proved it; the main one still has to take it."""
     story = Story()
@@ -80,7 +96,7 @@ def test_a_promoted_version_that_does_not_load_beside_the_others_is_rolled_back(
         story.counted(30 * step, stable_calls=300 * step)
         story.did(Work.ASK_STEP)
         story.go()
-    story.did(Work.LOAD, Result(is_good=False, detail="no memory"))
+    story.knows(stopped="it does not load: no memory")
     assert story.go() == ["rolled_back"]
     assert story.record.stable == 1
 
@@ -150,7 +166,7 @@ def test_a_version_that_cannot_be_loaded_a_second_time_is_rolled_back(bring):
     story = Story()
     bring(story)
     story.knows(ready=frozenset({1}))
-    story.did(Work.LOAD, BAD)
+    story.knows(stopped="it does not load: model.py is missing")
     assert story.go() == ["rolled_back"]
     assert story.reason(2) == "it does not load: model.py is missing"
     assert story.record.stable == 1

@@ -32,8 +32,9 @@ def test_a_paused_rollout_stands_and_goes_on_from_there():
     proved(story)
     assert story.go() == []
     obeyed(story, resume(story.record, "back", story.now_s))
-    assert story.go() == []
     story.wait(10.0)
+    assert story.go() == []
+    story.counted(1020, stable_calls=2000)
     assert story.go() == ["canary_weight"]
 
 
@@ -46,18 +47,51 @@ def test_a_paused_canary_is_rolled_back_all_the_same():
     assert story.go() == ["rolled_back"]
 
 
-def test_a_weight_of_an_operator_holds_until_resumed():
-    """Steps wait; the policy goes on where it was."""
+@pytest.mark.parametrize("weight", [0.0, 33.0, 90.0])
+def test_a_weight_of_an_operator_holds_until_resumed(weight):
+    """Steps wait; the policy goes on where it was, with the weight of that step."""
     story = Story()
     story.to_canary()
-    obeyed(story, set_weight(story.record, 33.0, "a closer look"))
+    obeyed(story, set_weight(story.record, weight, "a closer look"))
     proved(story)
     assert story.go() == []
-    assert story.record.rollout.weight == 33.0
+    assert story.record.rollout.weight == weight
     obeyed(story, resume(story.record, "", story.now_s))
+    assert story.go() == []
+    assert story.record.rollout.weight == 10.0
     story.wait(10.0)
+    story.counted(1020, stable_calls=2000)
     story.go()
     assert story.record.rollout.weight == 50.0
+
+
+def test_a_paused_bake_goes_on_with_all_requests():
+    """It begins anew, and its weight is not one of the steps."""
+    story = Story()
+    story.to_baking()
+    obeyed(story, pause(story.record, "lunch"))
+    proved(story)
+    assert story.go() == []
+    obeyed(story, resume(story.record, "back", story.now_s))
+    assert (story.go(), story.record.rollout.weight) == ([], 100.0)
+    story.wait(60.0)
+    story.counted(1020, stable_calls=2000)
+    assert story.go() == ["live"]
+
+
+def test_where_requests_cannot_be_split_only_all_or_none_can_be_ordered():
+    """No gateway would give it a part of them."""
+    story = Story()
+    story.knows(can_be_split=False)
+    story.to_canary()
+    for refusal in (
+        resume(story.record, "", 1.0),
+        set_weight(story.record, 50.0, ""),
+    ):
+        assert "cannot be split between versions: promote or rollback" in refusal
+    assert obeyed(story, promote_now(story.record, "", story.now_s)).go() == ["pin_moved"]
+    story.wait(60.0)
+    assert story.go() == ["live"]
 
 
 @pytest.mark.parametrize("policy", [SHADOWED, None])

@@ -1,14 +1,15 @@
 """The test that may be read at any moment."""
 
 from collections.abc import Sequence
-from math import isfinite, log
+from itertools import product
+from math import exp, isfinite, log, prod
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.core.fair_bets import against_limit, against_stable
+from control.core.fair_bets import BETS, against_limit, against_stable
 from control.core.sequential_test import (
     ShareTest,
     add,
@@ -80,6 +81,25 @@ def test_the_bets_beside_stable_are_fair(
         assert canary * (share * mate_bad + 1.0 - share) ** mates <= 1.0 + 1e-9
 
 
+@pytest.mark.parametrize("share", [0.005, 0.05, 0.2, 0.5])
+@pytest.mark.parametrize("waiting", [1, 2, 5])
+@pytest.mark.parametrize("before", [0, 20])
+def test_no_bet_is_chosen_by_the_calls_that_decide_it(
+    share: float, waiting: int, before: int
+) -> None:
+    """Over all that can come of the calls that wait, nobody wins on average."""
+    past = [(False, False)] * before + [(True, False)] * before
+    owned = [exp(one) for one in played(past).evidence[BETS:]]
+    means = [0.0] * BETS
+    for ends in product([False, True], repeat=waiting + 1):
+        chance = prod(share if bad else 1.0 - share for bad in ends)
+        stable, canary = ends[:-1], ends[-1]
+        test = played([*past, *((False, bad) for bad in stable), (True, canary)])
+        after = (exp(one) for one in test.evidence[BETS:])
+        means = [mean + chance * one for mean, one in zip(means, after, strict=True)]
+    assert all(mean <= one + 1e-9 for mean, one in zip(means, owned, strict=True))
+
+
 @given(st.floats(0.0, 1.0), st.sampled_from([0.01, 0.1]), st.floats(0.01, 0.99))
 def test_the_bets_against_a_limit_are_fair(share: float, least: float, limit: float) -> None:
     """Up to the limit no bet gains on average, and beyond it none that says so is lost."""
@@ -124,14 +144,12 @@ def test_good_calls_are_no_evidence(calls: list[tuple[bool, bool]]) -> None:
     assert strength(played(good).evidence) <= 0.0
 
 
-@given(COUNTS, COUNTS)
-def test_counts_without_a_bad_call_are_no_evidence(
-    canary: tuple[int, int], stable: tuple[int, int]
-) -> None:
+@given(COUNTS)
+def test_counts_without_a_bad_call_are_no_evidence(counts: tuple[int, int]) -> None:
     """Counts alone prove nothing against a canary without a bad call either."""
-    calls, bad = canary
-    assert strength(evidence_of_counts(LIMIT, (calls, 0), stable)) <= 1e-9
-    assert all(isfinite(one) for one in evidence_of_counts(LIMIT, (calls, bad), stable))
+    calls, bad = counts
+    assert strength(evidence_of_counts(LIMIT, calls, 0, 0.5)) <= 1e-9
+    assert all(isfinite(one) for one in evidence_of_counts(LIMIT, calls, bad, 1.0))
 
 
 def test_the_first_bad_call_is_worth_what_it_says() -> None:
@@ -145,7 +163,7 @@ def test_the_first_bad_call_is_worth_what_it_says() -> None:
 
 def test_counts_are_worth_what_they_say() -> None:
     """Three bad calls of four, against a limit of 10 %, for the bet on 60 %."""
-    evidence = evidence_of_counts(0.1, (4, 3), (0, 0), by_chance=0.25)
+    evidence = evidence_of_counts(0.1, 4, 3, by_chance=0.25)
     assert evidence[4] == pytest.approx(3 * log(0.6 / 0.1) + log(0.4 / 0.9))
     assert evidence[6 + 4] == pytest.approx(3 * log(0.6 / 0.25) + log(0.4 / 0.75))
     # Bets on no more than what may be by chance are none.

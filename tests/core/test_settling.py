@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.core.rollout_facts import DropState
-from control.core.settling import Evidence, Sighting, Sums, due_in_s, find, see
+from control.core.settling import FolderFacts, Sighting, Sums, due_in_s, find, see
 
 SETTLE_S = 2.0
 #: How a folder looks at a few moments, and whether it has come by a rename just before.
@@ -34,7 +34,7 @@ def test_a_folder_is_complete_once_it_has_been_seen_still_or_came_whole(
             alike.append(one)
         is_whole = any(renamed for _, _, renamed in alike)
         is_still = now_s - alike[-1][0] >= SETTLE_S
-        found = find(Evidence(sighting), SETTLE_S, now_s)
+        found = find(FolderFacts(sighting), SETTLE_S, now_s)
         assert (found.state is DropState.COMPLETE) == (is_whole or is_still)
         assert bool(found.reason) == (found.state is not DropState.COMPLETE)
 
@@ -49,11 +49,11 @@ def test_another_look_is_due_when_it_can_show_something(
         now_s += wait_s
         sighting = see(sighting, activity, now_s, renamed_in=renamed_in)
         left_s = due_in_s(sighting, SETTLE_S, now_s)
-        state = find(Evidence(sighting), SETTLE_S, now_s).state
+        state = find(FolderFacts(sighting), SETTLE_S, now_s).state
         assert (left_s == inf) == (state is DropState.COMPLETE)
         if left_s < inf:
             later_s = now_s + left_s + 1e-9
-            assert find(Evidence(sighting), SETTLE_S, later_s).state is DropState.COMPLETE
+            assert find(FolderFacts(sighting), SETTLE_S, later_s).state is DropState.COMPLETE
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def test_checksums_and_faults_count(
     sums: Sums, fault: str, writing: DropState, still: DropState
 ) -> None:
     """Right checksums of all files need no waiting; what is wrong may be mended until it rests."""
-    evidence = Evidence(Sighting("a", 0.0), sums, fault)
-    assert find(evidence, SETTLE_S, 1.0).state is writing
-    assert find(evidence, SETTLE_S, 2.0).state is still
+    facts = FolderFacts(Sighting("a", 0.0), sums, fault)
+    assert find(facts, SETTLE_S, 1.0).state is writing
+    assert find(facts, SETTLE_S, 2.0).state is still
     if fault:
-        assert find(evidence, SETTLE_S, 1.0).reason == fault
+        assert find(facts, SETTLE_S, 1.0).reason == fault
 
 
 def test_a_rename_counts_until_something_is_written() -> None:
     """A folder that came whole and is written to afterwards has to rest like any other."""
     whole = see(None, "a", 1.0, renamed_in=True)
-    assert find(Evidence(whole), SETTLE_S, 1.0).state is DropState.COMPLETE
+    assert find(FolderFacts(whole), SETTLE_S, 1.0).state is DropState.COMPLETE
     touched = see(whole, "b", 1.5, renamed_in=False)
-    assert find(Evidence(touched), SETTLE_S, 1.5).state is DropState.WRITING
+    assert find(FolderFacts(touched), SETTLE_S, 1.5).state is DropState.WRITING

@@ -115,6 +115,22 @@ def test_a_version_that_has_been_taken_out_is_not_there_any_more() -> None:
     assert choose_version(snapshot, "m", 2) is versions[2]
 
 
+def test_a_version_that_has_served_goes_on_where_no_live_one_is_ready() -> None:
+    """A host may not have loaded yet what has taken its place: that costs nobody an answer."""
+    route = Route(3, frozenset({3}), retired=frozenset({1, 2}))
+
+    def model(*ready: int) -> ModelView:
+        versions = {number: view(number, ready=number in ready) for number in (1, 2, 3, 4)}
+        return ModelView("m", versions, route)
+
+    for ready, expected in (((1, 2, 3), 3), ((1, 2, 4), 2), ((1, 4), 1), ((4,), None)):
+        default = model(*ready).default
+        assert (default and default.version) == expected, "4 has been taken out"
+    assert isinstance(choose_version(Snapshot(1, {"m": model(2)}), "m", 2), Missing)
+    assert not model(2).may_choose(2)
+    assert ModelView("m", {2: view(2, ready=True)}, route).loaded
+
+
 def test_a_model_whose_only_version_is_tried_out_is_not_loaded() -> None:
     """Nobody misses what nobody has had: the gateway stays ready without it."""
     model = ModelView("m", {1: view(1, ready=False)}, Route(None, frozenset()))

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from control.core.rollout_record import ModelRecord
 from control.errors import StateConflict
@@ -16,7 +16,7 @@ from control.state.audit import Act
 from control.state.clock import DatabaseNow
 from control.state.leases import Lease, LeaseLost, check_lease
 from control.state.store import StateStore
-from tests.support.databases import open_store, python, raw_connection
+from tests.support.databases import end_lease, held_lease, open_store, python
 from tests.support.stack import wait_until
 
 ACT = Act("seawall", "", 1.0)
@@ -24,7 +24,7 @@ LONG_S, SHORT_S = 60.0, 0.05
 #: Renews a few times, then lets the lease run out; says each time what it was given.
 CONTENDER = """\
 import sys
-from tests.support.databases import open_store
+from tests.support.databases import held_lease, open_store
 from tests.support.stack import wait_until
 url, holder, ttl_s = sys.argv[1], sys.argv[2], float(sys.argv[3])
 store = open_store(url)
@@ -33,7 +33,7 @@ def acquired():
     return store.leases.acquire("leader", holder, ttl_s)
 
 def lapsed():
-    lease = store.leases.load("leader")
+    lease = held_lease(store, "leader")
     return lease is None or lease.holder != holder
 
 print("ready", flush=True)
@@ -71,13 +71,13 @@ store.close()
 
 
 def test_a_lease_is_given_to_one(store: StateStore) -> None:
-    """Until it has run out or was given back, nobody else gets it; other leases are apart."""
+    """Until it has run out nobody else gets it; other leases are apart."""
     lease = store.leases.acquire("leader", "a", LONG_S)
     assert lease is not None
     assert (lease.name, lease.holder, lease.epoch) == ("leader", "a", 1)
     assert lease.expires_s == pytest.approx(time.time() + LONG_S, abs=5.0)
     assert store.leases.acquire("leader", "b", LONG_S) is None
-    assert store.leases.load("leader") == lease
+    assert held_lease(store, "leader") == lease
     other = store.leases.acquire("other", "b", LONG_S)
     assert other is not None
     assert other.epoch == 1
@@ -107,20 +107,24 @@ def test_a_lease_that_was_given_back_is_free(store: StateStore) -> None:
     """At once; who gave it back holds it no more, even if it takes it again."""
     first = store.leases.acquire("leader", "a", LONG_S)
     assert first is not None
-    assert store.leases.release(first)
-    assert store.leases.load("leader") is None
-    assert not store.leases.release(first)
+    store.leases.release(first)
+    assert held_lease(store, "leader") is None
     again = store.leases.acquire("leader", "a", LONG_S)
     assert again is not None
     assert again.epoch == 2
-    assert not store.leases.release(first)
-    assert store.leases.load("leader") == again
+    store.leases.release(first)
+    assert held_lease(store, "leader") == again
+    with pytest.raises(LeaseLost):
+        store.rollouts.commit(None, ModelRecord("m"), ACT, "x", first)
 
 
 def test_nobody_holds_what_was_never_given(store: StateStore) -> None:
-    """It is free."""
-    assert store.leases.load("leader") is None
-    assert not store.leases.release(Lease("leader", "a", 1, time.time() + LONG_S))
+    """Whoever claims to changes nothing."""
+    assert held_lease(store, "leader") is None
+    claimed = Lease("leader", "a", 1, time.time() + LONG_S)
+    with pytest.raises(LeaseLost):
+        store.rollouts.commit(None, ModelRecord("m"), ACT, "x", claimed)
+    assert store.rollouts.load_all() == {}
 
 
 @pytest.mark.parametrize(("holder", "ttl_s"), [("", 1.0), ("a", 0.0), ("a", -1.0)])
@@ -131,7 +135,7 @@ def test_a_lease_needs_a_holder_and_a_time(store: StateStore, holder: str, ttl_s
 
 
 def test_a_change_under_a_lease_needs_it(store: StateStore) -> None:
-    """Once it went to another, ran out, or was given back, the change is refused as a conflict."""
+    """Once it ran out or went to another, the change is refused as a conflict."""
     lease = store.leases.acquire("leader", "a", LONG_S)
     assert lease is not None
     record = store.rollouts.commit(None, ModelRecord("m"), ACT, "x", lease)
@@ -141,34 +145,34 @@ def test_a_change_under_a_lease_needs_it(store: StateStore) -> None:
     for one in forged:
         with pytest.raises(LeaseLost):
             store.rollouts.commit(record, replace(record, stable=1), ACT, "x", one)
-    store.leases.release(lease)
-    with pytest.raises(StateConflict, match="the lease 'leader' is not held by 'a' any more"):
-        store.rollouts.commit(record, replace(record, stable=1), ACT, "x", lease)
     expired = store.leases.acquire("leader", "a", SHORT_S)
-    wait_until(lambda: store.leases.load("leader") is None, "it has run out")
+    wait_until(lambda: held_lease(store, "leader") is None, "it has run out")
     with pytest.raises(LeaseLost):
         store.rollouts.commit(record, replace(record, stable=1), ACT, "x", expired)
-    assert store.rollouts.load("m") == record
+    store.leases.acquire("leader", "b", LONG_S)
+    with pytest.raises(StateConflict, match="the lease 'leader' is not held by 'a' any more"):
+        store.rollouts.commit(record, replace(record, stable=1), ACT, "x", lease)
+    assert store.rollouts.load_all().get("m") == record
     assert store.rollouts.commit(record, replace(record, stable=1), ACT, "x").revision == 2
 
 
 def test_of_many_threads_one_holds_a_lease(store: StateStore) -> None:
-    """What is done between taking and giving back is done by one at a time."""
-    inside = threading.Lock()
+    """Whether it has never been given or has run out: all try at once, and one gets it."""
+    at_once = threading.Barrier(8)
 
-    def attempt(number: int) -> int | None:
-        lease = store.leases.acquire("leader", str(number), LONG_S)
-        if lease is None:
-            return None
-        assert inside.acquire(blocking=False)
-        assert store.leases.acquire("leader", f"not {number}", LONG_S) is None
-        inside.release()
-        assert store.leases.release(lease)
-        return lease.epoch
+    def attempt(name: str, number: int) -> Lease | None:
+        at_once.wait(10)
+        return store.leases.acquire(name, str(number), LONG_S)
 
-    with ThreadPoolExecutor(8) as threads:
-        epochs = [epoch for epoch in threads.map(attempt, range(80)) if epoch is not None]
-    assert sorted(epochs) == list(range(1, len(epochs) + 1))
+    for turn in range(10):
+        name = f"leader {turn}"
+        if turn % 2:
+            store.leases.acquire(name, "before", SHORT_S)
+            wait_until(lambda free=name: held_lease(store, free) is None, "it has run out")
+        with ThreadPoolExecutor(8) as threads:
+            given = [one for one in threads.map(attempt, [name] * 8, range(8)) if one is not None]
+        assert [one.epoch for one in given] == [1 + turn % 2]
+        assert held_lease(store, name) == given[0]
 
 
 def test_of_many_processes_one_holds_a_lease(database_url: str) -> None:
@@ -206,13 +210,12 @@ def test_a_paused_holder_changes_nothing_more(store: StateStore, database_url: s
         leader.stdin.write("1\n")
         leader.stdin.flush()
         assert leader.stdout.readline() == "done\n"
-        with raw_connection(database_url) as connection:
-            connection.execute(text("UPDATE leases SET expires_s = 1"))  # its time has passed
+        end_lease(store, "leader")
         lease = store.leases.acquire("leader", "second", LONG_S)
         assert lease is not None
         told, _ = leader.communicate("2\n", timeout=60)
     assert told == "the lease 'leader' is not held by 'first' any more\n"
-    record = store.rollouts.load("m")
+    record = store.rollouts.load_all().get("m")
     assert record == ModelRecord("m", 1, 1)
     assert store.rollouts.commit(record, replace(record, stable=3), ACT, "x", lease).revision == 2
 

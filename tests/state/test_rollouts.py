@@ -6,50 +6,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event
 
-from control.core.canary_policy import Isolation
 from control.core.rollout_phases import Phase
-from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
+from control.core.rollout_record import MOST_ENDED, ModelRecord, VersionRecord
 from control.errors import StateConflict, StateUnavailable
-from control.state.audit import Act
 from control.state.rollout_rows import EndedRollout
 from control.state.store import StateStore
+from tests.state.kept_records import ACT, FULL, ONE, ROLLOUT, TWO, commit, with_version
 from tests.support.databases import driver_error, open_store
-
-ACT = Act("seawall", "", 100.25, "because")
-BIG = 10**17
-ONE = VersionRecord(1, Phase.LIVE, "it was there at the start", 1.5, "sha256:1")
-TWO = VersionRecord(2, Phase.CANARY, "it answers 5 % of the requests", 2.123456789, "sha256:2")
-ROLLOUT = Rollout(
-    rollout="r1",
-    version=2,
-    stable=1,
-    isolation=Isolation.OWN_SERVER,
-    started_s=2.5,
-    step=1,
-    step_since_s=3.25,
-    step_samples=40,
-    weight=12.5,
-    is_manual=True,
-    is_paused=True,
-)
-FULL = ModelRecord(
-    model="m",
-    stable=1,
-    previous=BIG,
-    versions={1: ONE, 2: TWO, BIG: VersionRecord(BIG, Phase.RETIRED, "", 0.0, "", "changed")},
-    rollout=ROLLOUT,
-)
-
-
-def commit(store: StateStore, before: ModelRecord | None, after: ModelRecord) -> ModelRecord:
-    """Commit, whatever the act."""
-    return store.rollouts.commit(before, after, ACT, "changed")
-
-
-def with_version(record: ModelRecord, version: VersionRecord, **changes: object) -> ModelRecord:
-    """The record with this version in the place of what it had of that number."""
-    versions = {**record.versions, version.version: version}
-    return replace(record, versions=versions, **changes)
 
 
 def test_a_record_is_loaded_as_it_was_committed(store: StateStore, database_url: str) -> None:
@@ -57,8 +20,8 @@ def test_a_record_is_loaded_as_it_was_committed(store: StateStore, database_url:
     kept = commit(store, None, FULL)
     other = commit(store, None, ModelRecord("a"))
     assert kept == replace(FULL, revision=1)
-    assert store.rollouts.load("m") == kept
-    assert store.rollouts.load("M") is None
+    assert store.rollouts.load_all().get("m") == kept
+    assert store.rollouts.load_all().get("M") is None
     store.close()
     again = open_store(database_url)
     assert again.rollouts.load_all() == {"a": other, "m": kept}
@@ -71,7 +34,7 @@ def test_a_change_takes_the_place_of_what_was_there(store: StateStore) -> None:
     assert kept.revision == 1
     small = replace(kept, previous=None, versions={1: ONE}, rollout=None)
     assert commit(store, kept, small) == replace(small, revision=2)
-    assert store.rollouts.load("m") == replace(small, revision=2)
+    assert store.rollouts.load_all().get("m") == replace(small, revision=2)
 
 
 def test_a_change_of_nothing_is_none(store: StateStore) -> None:
@@ -79,7 +42,7 @@ def test_a_change_of_nothing_is_none(store: StateStore) -> None:
     kept = commit(store, None, FULL)
     assert commit(store, kept, kept) is kept
     assert commit(store, kept, replace(kept, revision=7)) is kept
-    assert store.rollouts.load("m") == kept
+    assert store.rollouts.load_all().get("m") == kept
     assert len(store.audit.load(10)) == 1
 
 
@@ -104,7 +67,7 @@ def test_of_two_at_once_one_wins(store: StateStore) -> None:
     """Of many changes to one revision exactly one is kept, whole; so it is with the first."""
 
     def attempt(number: int) -> ModelRecord | None:
-        record = store.rollouts.load("m")
+        record = store.rollouts.load_all().get("m")
         version = VersionRecord(number, Phase.LIVE, str(number), float(number))
         after = replace(record or ModelRecord("m"), stable=number, versions={number: version})
         try:
@@ -117,7 +80,7 @@ def test_of_two_at_once_one_wins(store: StateStore) -> None:
     revisions = sorted(one.revision for one in won)
     assert revisions == list(range(1, len(won) + 1))
     assert len(store.audit.load(100)) == len(won)
-    assert store.rollouts.load("m") == max(won, key=lambda one: one.revision)
+    assert store.rollouts.load_all().get("m") == max(won, key=lambda one: one.revision)
 
 
 def test_readers_see_whole_records(store: StateStore) -> None:
@@ -139,10 +102,10 @@ def test_readers_see_whole_records(store: StateStore) -> None:
     with ThreadPoolExecutor(1) as threads:
         writing = threads.submit(write)
         while not writing.done():
-            for seen in (store.rollouts.load("m"), store.rollouts.load_all().get("m")):
+            for seen in (store.rollouts.load_all().get("m"), store.rollouts.load_all().get("m")):
                 assert seen is None or seen == at(seen.revision)
         writing.result()
-    assert store.rollouts.load("m") == at(40)
+    assert store.rollouts.load_all().get("m") == at(40)
 
 
 def test_loading_everything_takes_three_queries(store: StateStore) -> None:
@@ -181,6 +144,54 @@ def test_rollouts_that_have_ended_are_kept(store: StateStore) -> None:
     assert store.rollouts.history("x", 1) == []
 
 
+def end_often(store: StateStore, count: int) -> ModelRecord:
+    """End so many rollouts of one model, one after the other; another one is under way then."""
+    record = commit(store, None, ModelRecord("m", rollout=replace(ROLLOUT, rollout="r0")))
+    for number in range(1, count + 1):
+        following = replace(record, rollout=replace(ROLLOUT, rollout=f"r{number}"))
+        act = replace(ACT, at_s=1000.0 + number)
+        record = store.rollouts.commit(record, following, act, "superseded")
+    return record
+
+
+def names_of(store: StateStore, model: str = "m") -> list[str]:
+    """All that have ended, the last one first."""
+    return [one.rollout.rollout for one in store.rollouts.history(model, 10 * MOST_ENDED)]
+
+
+def test_of_rollouts_that_have_ended_only_the_last_are_kept(store: StateStore) -> None:
+    """For each model; what is under way stays, and the audit trail goes on to tell of all."""
+    other = commit(store, None, ModelRecord("x", rollout=replace(ROLLOUT, rollout="of x")))
+    commit(store, other, replace(other, rollout=None))
+    record = end_often(store, MOST_ENDED + 3)
+    newest, oldest = MOST_ENDED + 2, 3
+    assert names_of(store) == [f"r{number}" for number in range(newest, oldest - 1, -1)]
+    assert names_of(store, "x") == ["of x"]
+    assert store.rollouts.load_all().get("m") == record
+    assert len(store.audit.load(10 * MOST_ENDED, target="models/m")) == MOST_ENDED + 4
+
+
+def test_what_cannot_end_forgets_nothing(store: StateStore) -> None:
+    """The oldest goes in the transaction that ends the newest, or stays with it."""
+    record = end_often(store, MOST_ENDED)
+    before = names_of(store)
+    failing = True
+
+    def fail(_c: object, _k: object, statement: str, *_: object) -> None:
+        if failing and statement.startswith("INSERT INTO audit "):
+            raise driver_error(store)
+
+    event.listen(store._engine, "before_cursor_execute", fail)
+    with pytest.raises(StateUnavailable):
+        commit(store, record, replace(record, rollout=None))
+    assert names_of(store) == before
+    assert store.rollouts.load_all().get("m") == record
+    failing = False
+    later = replace(ACT, at_s=5000.0)
+    store.rollouts.commit(record, replace(record, rollout=None), later, "superseded")
+    assert names_of(store) == [f"r{MOST_ENDED}", *before[:-1]]
+
+
 def test_each_rollout_has_an_id_of_its_own(store: StateStore) -> None:
     """One that has ended is not begun again, and no two models share one."""
     record = commit(store, None, FULL)
@@ -190,52 +201,6 @@ def test_each_rollout_has_an_id_of_its_own(store: StateStore) -> None:
     with pytest.raises(StateConflict, match="there has been a rollout 'r1' already"):
         commit(store, None, ModelRecord("x", rollout=ROLLOUT))
     assert store.rollouts.load_all() == {"m": ended}
-
-
-def test_the_audit_trail_shows_what_differs(store: StateStore) -> None:
-    """Of a version where only that one is touched, else of the model; times are the entry's."""
-    record = commit(store, None, ModelRecord("m", stable=1, versions={1: ONE}))
-    record = commit(store, record, with_version(record, replace(TWO, phase=Phase.STAGED)))
-    record = commit(store, record, with_version(record, replace(TWO, since_s=9.0), rollout=ROLLOUT))
-    record = commit(store, record, replace(record, rollout=replace(ROLLOUT, weight=50.0, step=2)))
-    both = {1: replace(ONE, phase=Phase.RETIRED), 2: replace(TWO, phase=Phase.LIVE)}
-    commit(store, record, replace(record, stable=2, versions=both, rollout=None))
-    entries = store.audit.load(10)[::-1]
-    version_1 = {"phase": "live", "reason": ONE.reason, "digest": "sha256:1", "fault": ""}
-    version_2 = {"phase": "staged", "reason": TWO.reason, "digest": "sha256:2", "fault": ""}
-    head = {"stable": 1, "previous": None}
-    begun = {
-        "rollout": "r1", "version": 2, "stable": 1, "isolation": "own_server", "step": 1,
-        "step_samples": 40, "weight": 12.5, "is_manual": True, "is_paused": True,
-    }  # fmt: skip
-    assert [(one.target, one.before, one.after) for one in entries] == [
-        ("models/m/versions/1", None, {**head, "versions": {"1": version_1}, "rollout": None}),
-        ("models/m/versions/2", {"versions": {"2": None}}, {"versions": {"2": version_2}}),
-        (
-            "models/m/versions/2",
-            {"versions": {"2": {"phase": "staged"}}, "rollout": None},
-            {"versions": {"2": {"phase": "canary"}}, "rollout": begun},
-        ),
-        (
-            "models/m/versions/2",
-            {"rollout": {"step": 1, "weight": 12.5}},
-            {"rollout": {"step": 2, "weight": 50.0}},
-        ),
-        (
-            "models/m",
-            {
-                "stable": 1,
-                "versions": {"1": {"phase": "live"}, "2": {"phase": "canary"}},
-                "rollout": {**begun, "step": 2, "weight": 50.0},
-            },
-            {
-                "stable": 2,
-                "versions": {"1": {"phase": "retired"}, "2": {"phase": "live"}},
-                "rollout": None,
-            },
-        ),
-    ]
-    assert {(one.act, one.action) for one in entries} == {(ACT, "changed")}
 
 
 @pytest.mark.parametrize("table", ["models", "versions", "rollouts", "audit"])
@@ -255,10 +220,10 @@ def test_a_record_is_kept_whole_or_not_at_all(store: StateStore, table: str) -> 
     with pytest.raises(StateUnavailable):
         commit(store, record, changed)
     failing = False
-    assert store.rollouts.load("m") == record
+    assert store.rollouts.load_all().get("m") == record
     assert store.rollouts.history("m", 10) == []
     assert len(store.audit.load(10)) == 1
-    assert commit(store, record, changed) == store.rollouts.load("m")
+    assert commit(store, record, changed) == store.rollouts.load_all().get("m")
 
 
 def test_a_record_comes_back_as_it_can_be_kept(store: StateStore) -> None:
@@ -270,4 +235,4 @@ def test_a_record_comes_back_as_it_can_be_kept(store: StateStore) -> None:
     )
     kept = commit(store, None, record)
     assert kept.versions[1].reason == "Traceback \ufffd ? ü 漢 😀\n" * 1000
-    assert store.rollouts.load("m") == kept
+    assert store.rollouts.load_all().get("m") == kept

@@ -122,6 +122,15 @@ def test_the_largest_numbers_are_kept_exactly(store: StateStore) -> None:
     assert store.quotas.load("acme") == Quota(bytes_per_minute=10**15)
 
 
+def test_the_contract_that_was_kept_last_comes_last(store: StateStore) -> None:
+    """Whoever keeps only some of them knows which are old."""
+    times = iter([1.0, 2.0, 3.0, 4.0])
+    contracts = ContractStore(store._engine, clock=lambda: next(times))
+    for version in (3, 1, 2, 3):
+        contracts.save("m", version, "r", b"")
+    assert [version for _, version in contracts.load_all()] == [1, 2, 3]
+
+
 def test_the_last_contract_of_each_version_is_kept(store: StateStore) -> None:
     """Saving replaces; versions and models are apart; any bytes come back."""
     contracts = ContractStore(store._engine, clock=lambda: 5.0)
