@@ -21,6 +21,7 @@ MODULES = sorted(
 
 #: Modules without I/O, clock, chance, threads or process state.
 PURE = {
+    "bisect",
     "collections",
     "collections.abc",
     "dataclasses",

@@ -1,9 +1,8 @@
 """The command line, against a controller that is none."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from control.cli import app
+from tests.support.fake_admin import FakeAdmin
 from tests.support.stack import free_port
 
 STATUS: dict[str, Any] = {
@@ -28,54 +28,17 @@ STATUS: dict[str, Any] = {
 }
 
 
-class FakeAdmin:
-    """Answers every GET with one body, and remembers what was asked."""
-
-    def __init__(self, body: bytes, status: int) -> None:
-        self.asked: list[str] = []
-        asked = self.asked
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.path)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """Where it listens."""
-        return f"127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., FakeAdmin]]:
     """Start fake controllers; each ends with the test."""
-    started: list[FakeAdmin] = []
+    with ExitStack() as started:
 
-    def start(document: object, status: int = 200) -> FakeAdmin:
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        started.append(FakeAdmin(body, status))
-        (tmp_path / "settings.toml").write_text(f'[admin]\nhttp = "{started[-1].address}"\n')
-        return started[-1]
+        def start(document: object, status: int = 200) -> FakeAdmin:
+            admin = started.enter_context(FakeAdmin(document, status))
+            admin.write_settings(tmp_path / "settings.toml")
+            return admin
 
-    yield start
-    for one in started:
-        one.close()
+        yield start
 
 
 @pytest.fixture

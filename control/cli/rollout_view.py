@@ -94,6 +94,8 @@ def _progress(model: str, now: Json) -> Table:
     if counts["agreed"] or counts["disagreed"]:
         compared = f"{counts['agreed']} answers alike, {counts['disagreed']} not"
         grid.add_row("copies", compared)
+    if now["held_up_by"]:
+        grid.add_row("held up by", harmless(now["held_up_by"]))
     grid.add_row("verdict", harmless(f"{now['verdict']}: {now['verdict_reason']}"))
     return grid
 

@@ -23,15 +23,12 @@ from control.identity.jwt_tokens import jwt_rules
 from control.link.events import CanaryReport, GuardReport, Report
 from control.link.messages import SnapshotMessage, decode_message
 from control.link.publisher import SnapshotPublisher
-from control.observability.logs import get_logger
 from control.runtime import RuntimePaths
 from control.state.store import StateStore
 from control.triton.address import parse_address
 from control.triton.management import GrpcIndex, HttpIndex
 from control.triton.stubs import StubWatch
 from control.triton.upstream import Upstream
-
-_log = get_logger("controller")
 
 
 class Controller:
@@ -59,16 +56,21 @@ class Controller:
         self._gate = AdminGate(jwt_rules(settings.identity))
         self._directives.on_change(self._gate.learn)
         self._publisher = SnapshotPublisher(paths.link_socket, paths.kept_snapshot, hear=self._hear)
-        book = ContractBook(self._repository, ArtifactStore(paths.artifacts), store.contracts)
-        self._loop = ControllerLoop(reader, book, self._directives, self._publisher, self._state)
+        artifacts = ArtifactStore(paths.artifacts)
+        self._book = ContractBook(self._repository, artifacts, store.contracts)
+        self._loop = ControllerLoop(
+            reader, self._book, self._directives, self._publisher, self._state
+        )
 
     async def start(self) -> list[Coroutine[Any, Any, None]]:
         """Take up what earlier controllers have left, and give what has to run from now on."""
         if self._rollouts is not None:
             await self._rollouts.prepare()
         await self._directives.load()
-        await self._publisher.start()
         kept = _kept_snapshot(self._paths)
+        if kept is None:
+            self._book.tidy_artifacts()
+        await self._publisher.start()
         if kept is not None:
             self._loop.go_on_from(kept)
         running = [self._loop.run()]

@@ -1,6 +1,7 @@
 """The contract of every model version: read from the repository, replaced only by a good one."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -12,13 +13,16 @@ import msgspec
 
 from control.contracts.artifacts import ArtifactMissing, ArtifactStore
 from control.contracts.faults import ContractBroken, Fault
-from control.contracts.folder import ResolvedContract, find_contract, read_contract, revive
+from control.contracts.files import find_contract
+from control.contracts.folder import ResolvedContract, read_contract, revive
 from control.core.contract import Contract, derive_contract
 from control.errors import StateUnavailable
 from control.observability.logs import get_logger
 
 #: A broken contract is looked at again this often: what mends it may be another file.
 _RETRY_S: Final = 1.0
+#: Of the versions of a model that Triton has no more, the contracts of so many are kept.
+MOST_GONE: Final = 16
 
 _log = get_logger("contracts")
 
@@ -31,7 +35,7 @@ class LastGood(Protocol):
     """Where the last good contract of each version outlives the controller."""
 
     def load_all(self) -> Mapping[Key, bytes]:
-        """Give all resolved contracts."""
+        """Give all resolved contracts, the last one that was kept last."""
         ...
 
     def save(self, model: str, version: int, revision: str, document: bytes) -> None:
@@ -103,6 +107,15 @@ class ContractBook:
         """Forget versions that Triton no longer has."""
         for key in self._entries.keys() - keys:
             del self._entries[key]
+
+    def tidy_artifacts(self) -> None:
+        """Remove files that no kept contract needs: only while nobody has a snapshot yet."""
+        needed = set[str]()
+        for document in self._kept.values():
+            with contextlib.suppress(msgspec.MsgspecError):
+                resolved = msgspec.json.decode(document, type=ResolvedContract)
+                needed.update(resolved.tokenizers.values())
+        self._artifacts.keep_only(needed)
 
     def _is_due(self, key: Key, entry: _Entry) -> bool:
         """Whether to read: files have changed, and are as they were at the last look.
@@ -206,12 +219,20 @@ class ContractBook:
         model, version = key
         try:
             if state.document:
-                self._kept[key] = state.document
+                self._kept.pop(key, None)
+                self._kept[key] = state.document  # the last one kept stands last
                 self._last_good.save(model, version, state.revision, state.document)
+                self._forget_oldest(model)
             elif self._kept.pop(key, None) is not None:
                 self._last_good.remove(model, version)
         except StateUnavailable as error:
             _log.error("contract_not_kept", model=model, version=version, reason=error.message)
+
+    def _forget_oldest(self, model: str) -> None:
+        gone = [key for key in self._kept if key[0] == model and key not in self._entries]
+        for key in gone[:-MOST_GONE]:
+            self._last_good.remove(*key)
+            del self._kept[key]
 
 
 def _look(file: Path) -> tuple[int, ...]:

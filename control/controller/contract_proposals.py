@@ -9,9 +9,8 @@ from typing import Final
 import msgspec
 
 from control.contracts.agreement import disagreements
-from control.contracts.compile import FILE_NAME
 from control.contracts.faults import ContractBroken
-from control.contracts.folder import find_contract
+from control.contracts.files import find_contract
 from control.contracts.reading import read_document
 from control.contracts.yaml_tree import YamlTree, parse_yaml
 from control.controller.learning import LearnedTraffic
@@ -23,6 +22,7 @@ from control.learning.proposal import Proposal, TooLittleTraffic, propose
 from control.learning.summary import VersionSummary
 from control.learning.yaml_edit import edit_yaml
 from control.link.messages import VersionMessage
+from control.repository.names import CONTRACT
 
 _NO_LINE_END: Final = "\n\\ No newline at end of file\n"
 
@@ -85,7 +85,7 @@ class ContractProposals:
         folder = self._repository / model
         file = find_contract(folder, version)
         if file is None:
-            return YamlTree(FILE_NAME, {}), ""
+            return YamlTree(CONTRACT, {}), ""
         name = str(file.relative_to(folder))
         try:
             data = file.read_bytes()
@@ -107,7 +107,7 @@ class ContractProposals:
         parts: list[VersionSummary] = []
         for one in sorted(versions, key=lambda one: one.version == target.version):
             found = find_contract(folder, one.version)
-            name = str(found.relative_to(folder)) if found else FILE_NAME
+            name = str(found.relative_to(folder)) if found else CONTRACT
             if name == file and _derive(one).inputs == inputs:
                 parts += reports.get(one.version, [])
         return merge_versions(parts) if parts else None

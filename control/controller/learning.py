@@ -10,6 +10,9 @@ from control.link.events import TrafficReport
 #: Gateway processes whose reports are kept, those that are gone included: what they learned is
 #: still true. Beyond, the one that has been silent for longest is forgotten.
 MOST_GATEWAYS: Final = 64
+#: Versions of each gateway, as many as it learns: of those beyond, the one that has been silent for
+#: longest is forgotten. New ones come for as long as a model lives.
+MOST_VERSIONS: Final = 32
 
 _Versions = dict[tuple[str, int], VersionSummary]
 
@@ -31,7 +34,10 @@ class LearnedTraffic:
         with self._lock:
             versions = self._gateways.pop(report.gateway, {})
             self._gateways[report.gateway] = versions  # the last one heard stands last
+            versions.pop((learned.model, learned.version), None)
             versions[learned.model, learned.version] = learned
+            while len(versions) > MOST_VERSIONS:
+                del versions[next(iter(versions))]
             while len(self._gateways) > MOST_GATEWAYS:
                 del self._gateways[next(iter(self._gateways))]
 

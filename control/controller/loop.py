@@ -9,6 +9,7 @@ import msgspec
 
 from control.controller.contract_book import ContractBook, ContractState
 from control.controller.directive_source import DirectiveSource
+from control.controller.forever import run_for_ever
 from control.controller.triton_reader import TritonReader
 from control.core.orders import Directives
 from control.link.messages import SnapshotMessage, VersionMessage
@@ -65,12 +66,13 @@ class ControllerLoop:
         self._interval_s = interval_s
         self._triton: SnapshotMessage | None = None
         self._last = SnapshotMessage(0, b"", [])
+        self._ticks = 0
 
     async def run(self) -> None:
         """Tick for ever; changed directives go out between ticks, whatever Triton does."""
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._tick_for_ever())
-            both.create_task(self._pass_directives_on())
+            both.create_task(run_for_ever("snapshots", self._tick, self._interval_s))
+            both.create_task(run_for_ever("directives", self._pass_directives_on, 0.0))
 
     def go_on_from(self, kept: SnapshotMessage) -> None:
         """Publish what an earlier controller of this run has left, with the directives of now."""
@@ -78,26 +80,19 @@ class ControllerLoop:
         self._publish(_directed(kept, self._directives.current()))
 
     async def _pass_directives_on(self) -> None:
-        while True:
-            directives = await self._directives.next()
-            message = _directed(self._last, directives)
-            # Without a revision nobody has seen a snapshot yet: the first one brings them.
-            if self._last.revision and message != self._last:
-                self._publish(message)
-            # Whoever waits for the change goes on when it holds. A gateway that is stuck serves
-            # nobody: the next change must not wait for it for long.
-            await self._publisher.applied(self._last.revision, _APPLY_PATIENCE_S)
-
-    async def _tick_for_ever(self) -> None:
-        ticks = 0
-        while True:
-            if ticks % _RENEW_EVERY == 0:
-                self._reader.renew()
-            ticks += 1
-            await self._tick()
-            await asyncio.sleep(self._interval_s)
+        directives = await self._directives.next()
+        message = _directed(self._last, directives)
+        # Without a revision nobody has seen a snapshot yet: the first one brings them.
+        if self._last.revision and message != self._last:
+            self._publish(message)
+        # Whoever waits for the change goes on when it holds. A gateway that is stuck serves
+        # nobody: the next change must not wait for it for long.
+        await self._publisher.applied(self._last.revision, _APPLY_PATIENCE_S)
 
     async def _tick(self) -> None:
+        if self._ticks % _RENEW_EVERY == 0:
+            self._reader.renew()
+        self._ticks += 1
         self._state.gateways = self._publisher.gateway_count
         await self._read_triton()
         if self._triton is None:

@@ -1,13 +1,17 @@
 """Reads the models of one tritonserver, with their configs and the health of their processes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from control.link.messages import VersionMessage
 from control.link.server_orders import ExtraServer
+from control.observability.logs import get_logger
 from control.triton.address import parse_address
 from control.triton.error_texts import load_reason
 from control.triton.management import (
+    DocumentRefused,
     GrpcIndex,
     IndexEntry,
     RepositoryIndex,
@@ -17,7 +21,10 @@ from control.triton.management import (
 from control.triton.stubs import Stub, StubWatch
 from control.triton.upstream import Upstream
 
-_READY = "READY"
+_Key = tuple[str, int]
+_Documents = tuple[bytes, bytes]
+
+_log = get_logger("controller")
 
 
 class ServerReader:
@@ -31,14 +38,16 @@ class ServerReader:
         self._index = index
         self._watch = watch
         self._pid_file = pid_file
-        self._documents: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        self._documents: dict[_Key, _Documents] = {}
+        self._documents_before: dict[_Key, _Documents] = {}
+        self._refused: set[_Key] = set()
         self._bygone: set[int] = set()
         #: What the server said last of each version, by model.
         self.states: Mapping[str, Mapping[int, str]] = {}
 
     def renew(self) -> None:
         """Read all documents anew at the next ``read``: a reload may have changed them."""
-        self._documents.clear()
+        self._documents_before, self._documents = self._documents, {}
 
     async def about_server(self) -> bytes:
         """Give what the server says of itself; raises TritonAway."""
@@ -51,7 +60,7 @@ class ServerReader:
         for entry in entries:
             states.setdefault(entry.model, {})[entry.version] = entry.state
         self.states = states
-        dead = self._dead_stubs(entries)
+        dead = self._dead_stubs(entries, await asyncio.to_thread(self._scan))
         found = [await self._read_version(entry, dead) for entry in entries]
         return [version for version in found if version is not None]
 
@@ -62,11 +71,11 @@ class ServerReader:
 
     async def _read_version(self, entry: IndexEntry, dead: Sequence[Stub]) -> VersionMessage | None:
         key = (entry.model, entry.version)
-        loaded = entry.state == _READY
+        loaded = entry.is_ready
         if loaded and key not in self._documents:
-            self._documents[key] = await self._read_documents(entry)
+            await self._renew(key)
         if key not in self._documents:
-            return None  # never loaded: Triton has no documents of it
+            return None  # Triton has no documents of it: it was never loaded, for one
         metadata, config = self._documents[key]
         reason = _absence(entry) if not loaded else _death(entry, dead)
         return VersionMessage(
@@ -79,20 +88,35 @@ class ServerReader:
             config_json=config,
         )
 
-    async def _read_documents(self, entry: IndexEntry) -> tuple[bytes, bytes]:
-        path = f"/v2/models/{entry.model}/versions/{entry.version}"
+    async def _renew(self, key: _Key) -> None:
+        """Read a version's documents; where Triton refuses them, no other version is the worse.
+
+        That is so in the moment before it is unloaded: those from before go on being true.
+        """
+        try:
+            self._documents[key] = await self._read_documents(*key)
+        except DocumentRefused as error:
+            if key in self._documents_before:
+                self._documents[key] = self._documents_before[key]
+            elif key not in self._refused:
+                self._refused.add(key)
+                _log.warning("version_unseen", model=key[0], version=key[1], reason=str(error))
+        else:
+            self._refused.discard(key)
+
+    async def _read_documents(self, model: str, version: int) -> _Documents:
+        path = f"/v2/models/{quote(model, safe='')}/versions/{version}"
         metadata = await read_document(self._upstream, path)
         return metadata, await read_document(self._upstream, f"{path}/config")
 
-    def _dead_stubs(self, entries: Sequence[IndexEntry]) -> list[Stub]:
+    def _dead_stubs(self, entries: Sequence[IndexEntry], stubs: Sequence[Stub]) -> list[Stub]:
         """List those that versions of now are served by.
 
         One that hung in a request when its version was unloaded stays a zombie for as long as the
         server lives: whoever is dead while its version is not ready says nothing of a later load.
         """
-        stubs = self._scan()
         dead = [one for one in stubs if one.dead and not one.is_complementing]
-        ready = [one for one in entries if one.state == _READY]
+        ready = [one for one in entries if one.is_ready]
         self._bygone = {
             stub.pid
             for stub in dead
@@ -128,4 +152,4 @@ def _death(entry: IndexEntry, dead: Sequence[Stub]) -> str:
 
 
 def _serves(stub: Stub, entry: IndexEntry) -> bool:
-    return stub.model == entry.model and stub.version in {0, entry.version}
+    return (stub.model, stub.version) == (entry.model, entry.version)

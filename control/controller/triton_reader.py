@@ -89,6 +89,8 @@ class _Beside:
         await asyncio.wait({reading}, timeout=_PATIENCE_S)
         if not reading.done():
             return self._away(_SLOW)
+        if reading.cancelled():
+            return self._away(_ENDED)  # it was closed meanwhile
         self._reading = None
         try:
             found = reading.result()
@@ -98,10 +100,11 @@ class _Beside:
         return self._known
 
     async def close(self) -> None:
-        """Stop reading it."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait({self._reading})
+        """Stop reading it; who is waiting for it takes it for away."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait({reading})
         await self._reader.close()
 
     def _away(self, reason: str) -> list[VersionMessage]:

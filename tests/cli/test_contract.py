@@ -4,9 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from control.cli import app
+from tests.support.fake_admin import FakeAdmin
 from tests.support.stack import ROOT
 
 PROPOSAL: dict[str, Any] = {
@@ -28,41 +27,12 @@ PROPOSAL: dict[str, Any] = {
 }
 
 
-class FakeAdmin:
-    """Answers every GET with one document, and remembers what was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.status, self.document = 200, PROPOSAL
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                fake.asked.append(self.path)
-                body = json.dumps(fake.document).encode()
-                self.send_response(fake.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-
-
 @pytest.fixture
 def admin(tmp_path: Path) -> Iterator[FakeAdmin]:
     """A controller that the settings name."""
-    fake = FakeAdmin()
-    thread = threading.Thread(target=fake.server.serve_forever, args=(0.01,))
-    thread.start()
-    address = f"127.0.0.1:{fake.server.server_port}"
-    (tmp_path / "seawall.toml").write_text(f'[admin]\nhttp = "{address}"\n')
-    yield fake
-    fake.server.shutdown()
-    thread.join()
-    fake.server.server_close()
+    with FakeAdmin(PROPOSAL) as fake:
+        fake.write_settings(tmp_path / "seawall.toml")
+        yield fake
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """``seawall rollout``, against a real admin API."""
 
+import contextlib
 import json
 import os
 import pty
@@ -7,15 +8,13 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from control.cli.rollout_view import in_words, view_of
 from control.cli.terminal import out
+from tests.support.fake_admin import FakeAdmin
 from tests.support.stack import ROOT
 
 _TIMEOUT_S = 30.0
@@ -165,6 +164,16 @@ def test_what_models_say_does_not_steer_the_terminal():
     assert "[red]bad" in captured.get()
 
 
+def test_what_is_in_the_way_of_a_rollout_is_shown(run):
+    """Only where there is anything."""
+    one = document(run, "m")
+    assert "held up by" not in run("rollout", "status", "m").stdout
+    one["rollout"]["held_up_by"] = "No space left on device"
+    with out.capture() as captured:
+        out.print(view_of([one]))
+    assert "held up by No space left on device" in " ".join(captured.get().split())
+
+
 class Terminal:
     """A command that runs in a terminal of its own."""
 
@@ -180,79 +189,51 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Read what comes until a text is there, after what has been waited for before."""
-        deadline_s = time.monotonic() + _TIMEOUT_S
-        while text not in self.seen:
-            ready, _, _ = select.select([self._screen], [], [], 0.1)
-            if ready:
-                self.seen += os.read(self._screen, 65536).decode("utf-8", "replace")
-            assert time.monotonic() < deadline_s, f"{text!r} does not come:\n{self.seen[-3000:]}"
+        self._read_until(lambda: text in self.seen, f"{text!r} comes")
         self.seen = self.seen.split(text, 1)[1]
 
     def end(self) -> int:
         """Press Ctrl-C; give the exit status."""
         self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(_TIMEOUT_S)
+            # Goes on to read: a process whose terminal is full does not end.
+            self._read_until(lambda: self.process.poll() is not None, "it ends")
+            return self.process.returncode
         finally:
             self.process.kill()
+            self.process.wait()
             os.close(self._screen)
 
-
-class Changing:
-    """Answers with the document that it is given, or not at all."""
-
-    def __init__(self) -> None:
-        self.document: object = {}
-        self.status = 200
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = json.dumps(owner.document).encode()
-                self.send_response(owner.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+    def _read_until(self, is_there, what: str) -> None:
+        deadline_s = time.monotonic() + _TIMEOUT_S
+        while not is_there():
+            ready, _, _ = select.select([self._screen], [], [], 0.1)
+            with contextlib.suppress(OSError):  # nobody has it open any more
+                if ready:
+                    self.seen += os.read(self._screen, 65536).decode("utf-8", "replace")
+            assert time.monotonic() < deadline_s, f"not {what}:\n{self.seen[-3000:]}"
 
 
-@pytest.fixture
-def changing() -> Iterator[Changing]:
-    """An admin API whose answer changes."""
-    made = Changing()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
-
-
-def test_watching_goes_on_until_one_ends_it(run, changing, tmp_path):
+def test_watching_goes_on_until_one_ends_it(run, tmp_path):
     """It shows what is new, outlives a controller that is away, and ends with Ctrl-C and 0."""
     first = document(run, "m")
-    changing.document = first
-    address = f"127.0.0.1:{changing.server.server_port}"
-    (tmp_path / "seawall.toml").write_text(f'[admin]\nhttp = "{address}"\n')
-    terminal = Terminal(tmp_path, "rollout", "status", "m", "--watch")
-    try:
-        terminal.wait_for("21 calls")
-        counts = {**first["rollout"]["counts"], "calls": 777}
-        changing.document = {**first, "rollout": {**first["rollout"], "counts": counts}}
-        terminal.wait_for("777 calls")
-        changing.status = 503
-        terminal.wait_for("status 503")
-        changing.document = {"hello": "there"}
-        changing.status = 200
-        terminal.wait_for("is not Seawall's controller")
-        changing.document = {**first, "rollout": None}
-        terminal.wait_for("it does not load")
-    finally:
-        assert terminal.end() == 0
+    with FakeAdmin(first) as admin:
+        admin.write_settings(tmp_path / "seawall.toml")
+        terminal = Terminal(tmp_path, "rollout", "status", "m", "--watch")
+        try:
+            terminal.wait_for("21 calls")
+            counts = {**first["rollout"]["counts"], "calls": 777}
+            admin.document = {**first, "rollout": {**first["rollout"], "counts": counts}}
+            terminal.wait_for("777 calls")
+            admin.status = 503
+            terminal.wait_for("status 503")
+            admin.document = {"hello": "there"}
+            admin.status = 200
+            terminal.wait_for("is not Seawall's controller")
+            admin.document = {**first, "rollout": None}
+            terminal.wait_for("it does not load")
+        finally:
+            assert terminal.end() == 0
 
 
 def test_history_shows_what_has_ended(run):

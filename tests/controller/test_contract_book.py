@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from control.controller.contract_book import ContractState
+from control.controller.contract_book import MOST_GONE, ContractState
 from tests.contracts.contract_files import CONFIG, config_json, word_pieces
 from tests.controller.contract_desk import BROKEN, COUNTED, GOOD, OTHER, document_of
 
@@ -173,5 +173,36 @@ async def test_versions_that_triton_no_longer_has_are_forgotten(desk):
     await desk.look(2)
     desk.book.forget_others({("m", 2)})
     assert list(desk.book.states) == [("m", 2)]
+    desk.write(BROKEN)
+    assert (await desk.look()).document == good.document
+
+
+async def test_of_versions_that_are_gone_only_the_last_contracts_are_kept(desk):
+    """There is always another version; what Triton has stays kept, however old it is."""
+    desk.write(GOOD)
+    await desk.look(1)
+    for version in range(2, MOST_GONE + 5):
+        desk.book.forget_others({("m", 1), ("m", version)})
+        await desk.look(version)
+    last = version
+    kept = {1, *range(last - MOST_GONE, last + 1)}
+    assert {number for _, number in desk.kept.contracts} == kept
+    desk.open()
+    desk.write(BROKEN)
+    assert document_of(await desk.look(1)) == {"inputs": {"X": {"min": 1}}}
+    assert document_of(await desk.look(2)) is None
+
+
+async def test_a_tokenizer_that_no_contract_needs_any_more_goes(desk):
+    """At a start; what is needed stays, and so it goes on from the last good contract."""
+    desk.write_tokenizer(word_pieces())
+    desk.write(COUNTED)
+    good = await desk.look()
+    (desk.artifacts.directory / "0123").write_text("of a contract that was")
+    (desk.artifacts.directory / "0123.77").write_text("half of it")
+    desk.kept.contracts["m", 9] = b"garbage"
+    desk.open()
+    desk.book.tidy_artifacts()
+    assert len(list(desk.artifacts.directory.iterdir())) == 1
     desk.write(BROKEN)
     assert (await desk.look()).document == good.document

@@ -2,7 +2,7 @@
 
 import threading
 
-from control.controller.learning import MOST_GATEWAYS, LearnedTraffic
+from control.controller.learning import MOST_GATEWAYS, MOST_VERSIONS, LearnedTraffic
 from control.learning.summary import VersionSummary
 from control.link.events import TrafficReport
 
@@ -46,6 +46,17 @@ def test_gateways_that_are_gone_are_forgotten_at_last() -> None:
     counts = requests_of(learned)[1]
     assert len(counts) == MOST_GATEWAYS
     assert 7 in counts
+
+
+def test_versions_that_are_gone_are_forgotten_at_last() -> None:
+    """New versions come for as long as a model lives; who is still called stays known."""
+    learned = LearnedTraffic()
+    for number in range(2, 3 * MOST_VERSIONS):
+        learned.hear(report("a", 7, version=1))
+        learned.hear(report("a", version=number))
+    counts = requests_of(learned)
+    assert len(counts) == MOST_VERSIONS
+    assert counts[1] == [7]
 
 
 def test_reading_while_reports_come_in_is_safe() -> None:

@@ -14,6 +14,7 @@ from control.triton.connection import UpstreamAnswer
 from control.triton.management import IndexEntry, TritonAway
 from control.triton.stubs import StubWatch
 from control.triton.upstream import Upstream
+from tests.support.polls import eventually
 
 BESIDE = ExtraServer("m-2", "unix:/run/x0/h.sock", "unix:/run/x0/g.sock:1", "127.0.0.1:1", "/pid")
 
@@ -180,4 +181,18 @@ async def test_who_is_not_followed_any_more_is_closed(
     await reader.read(0)
     await reader.follow([], lambda _: beside)
     assert beside.closed
+    assert set(await found(reader)) == {1}
+
+
+async def test_who_is_closed_while_others_wait_for_it_is_away(
+    reader: TritonReader, beside: FakeReader
+) -> None:
+    """A read goes on without it: that one is cancelled is no reason to cancel the other."""
+    await reader.read(0)
+    beside.answers.clear()
+    reading = asyncio.create_task(found(reader))
+    await eventually(lambda: beside.reads == 2, "it is being read")
+    await reader.follow([], lambda _: beside)
+    versions = await reading
+    assert (versions[1].ready, versions[2].ready) == (True, False)
     assert set(await found(reader)) == {1}

@@ -1,5 +1,6 @@
 """Reading Triton's state, from a Triton that is a few values."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class FakeWatch(StubWatch):
 
     def scan(self, server_pid: int) -> list[Stub]:
         assert server_pid == SERVER_PID
+        assert threading.current_thread() is not threading.main_thread(), "it blocks the event loop"
         return self.stubs
 
 
@@ -115,14 +117,6 @@ async def test_a_dead_stub_makes_its_version_not_ready(pid_file: Path) -> None:
     }
     assert found["m", 1].reason == "its Python process has died"
     assert found["m", 1].loaded
-
-
-async def test_a_dead_stub_without_a_version_counts_for_all(pid_file: Path) -> None:
-    """Where it is not known which version a process served, none of them is trusted."""
-    index = FakeIndex(ready("m", 1), ready("m", 2), ready("n", 1))
-    watch = FakeWatch(Stub(1, "m", 0, dead=True))
-    found = await versions(TritonReader(FakeUpstream(), index, watch, pid_file))
-    assert [key for key, one in found.items() if one.ready] == [("n", 1)]
 
 
 async def test_one_dead_instance_of_two_is_enough(pid_file: Path) -> None:
@@ -206,13 +200,10 @@ async def test_an_external_triton_has_no_stubs_to_look_at() -> None:
     assert found["m", 1].ready
 
 
-@pytest.mark.parametrize(
-    "path", ["/v2", "/v2/models/m/versions/1", "/v2/models/m/versions/1/config"]
-)
-async def test_a_document_that_fails_means_away(pid_file: Path, path: str) -> None:
+async def test_a_server_that_does_not_answer_is_away(pid_file: Path) -> None:
     """Half a state is none: a read is whole, or says that Triton is away."""
     upstream = FakeUpstream()
-    upstream.statuses[path] = 500
+    upstream.statuses["/v2"] = 500
     reader = TritonReader(upstream, FakeIndex(ready()), FakeWatch(), pid_file)
     with pytest.raises(TritonAway, match="status 500"):
         await reader.read(0)
@@ -220,3 +211,23 @@ async def test_a_document_that_fails_means_away(pid_file: Path, path: str) -> No
     upstream.refuses = True
     with pytest.raises(TritonAway, match="nobody listens"):
         await reader.read(0)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/models/a%3Fb/versions/1", "/v2/models/a%3Fb/versions/1/config"]
+)
+async def test_a_version_whose_documents_are_refused_costs_no_other(
+    pid_file: Path, path: str
+) -> None:
+    """It is shown once they can be read, and goes on as it was where they could be before."""
+    upstream = FakeUpstream()
+    upstream.statuses[path] = 404
+    index = FakeIndex(ready("a?b"), ready("m"))
+    reader = TritonReader(upstream, index, FakeWatch(), pid_file)
+    assert set(await versions(reader)) == {("m", 1)}
+    upstream.statuses.clear()
+    before = await versions(reader)
+    assert set(before) == {("a?b", 1), ("m", 1)}
+    upstream.statuses[path] = 400
+    reader.renew()
+    assert await versions(reader) == before

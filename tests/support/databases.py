@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy import Connection, create_engine, make_url, select, update
 
+from control.state.clock import DatabaseNow
+from control.state.leases import Lease
+from control.state.schema import LEASES
 from control.state.store import StateStore
 from tests.support.stack import ROOT
 
@@ -30,6 +33,20 @@ def raw_connection(url: str) -> Iterator[Connection]:
     with engine.begin() as connection:
         yield connection
     engine.dispose()
+
+
+def held_lease(store: StateStore, name: str) -> Lease | None:
+    """Look, without asking for it, at who holds a lease now; None where nobody does."""
+    query = select(LEASES).where(LEASES.c.name == name, LEASES.c.expires_s > DatabaseNow())
+    with store._engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Lease(*row)
+
+
+def end_lease(store: StateStore, name: str) -> None:
+    """Let the time of a lease pass at once."""
+    with store._engine.begin() as connection:
+        connection.execute(update(LEASES).where(LEASES.c.name == name).values(expires_s=1.0))
 
 
 @contextmanager

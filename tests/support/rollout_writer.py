@@ -44,7 +44,7 @@ def ended_at(revision: int) -> set[str]:
 
 def write(store: StateStore) -> None:
     """Commit one revision after the other, and say so after each."""
-    record = store.rollouts.load("m")
+    record = store.rollouts.load_all().get("m")
     while True:
         revision = 0 if record is None else record.revision
         after = replace(record_at(revision + 1), revision=revision)

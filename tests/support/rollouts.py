@@ -1,5 +1,6 @@
 """A desk that steers real rollouts, over a real store, without anything that drives them on."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,9 @@ from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.desk import RolloutDesk
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
-from control.core.canary_judge import JudgeCounts
+from control.controller.rollouts.works import Works
 from control.core.canary_policy import Isolation
+from control.core.judge_counts import JudgeCounts
 from control.core.rollout import Step
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
@@ -36,7 +38,9 @@ class Rollouts:
     ) -> None:
         self.book = RolloutBook(store.rollouts)
         self.reports = CanaryReports(_ignore)
-        self.desk = RolloutDesk(self.book, self.reports, Policies(repository), take_effect)
+        self.works = Works(asyncio.Event())
+        policies = Policies(repository)
+        self.desk = RolloutDesk(self.book, self.reports, policies, self.works, take_effect)
 
     def keep(self, record: ModelRecord) -> ModelRecord:
         """Put a record in the place of the model's present one."""

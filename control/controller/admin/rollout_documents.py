@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 
 from control.controller.admin.fields import WHOLE, Document, Reason, moment
-from control.core.canary_judge import JudgeCounts, judge
-from control.core.canary_policy import CanaryPolicy
+from control.core.canary_judge import judge
+from control.core.judge_counts import JudgeCounts
 from control.core.rollout_phases import Phase
-from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
+from control.core.rollout_record import MOST_ENDED, ModelRecord, Rollout, VersionRecord
 from control.state.rollout_rows import EndedRollout
 
 PhaseName = Literal[
@@ -75,6 +75,7 @@ class RolloutCounts(BaseModel):
     over_stable: int = Field(description="Of those: took too long against stable.")
     stable_calls: int = Field(description="Calls of stable over the same time.")
     stable_failures: int = Field(description="Of those: failed.")
+    stable_clocked: int = Field(description="Good calls of stable since the limit is as it is.")
     stable_over_max: int = Field(description="Of those: took longer than the contract allows.")
     stable_timed: int = Field(description="Of those: could be compared with stable itself.")
     stable_over_stable: int = Field(description="Of those: would be too long for a canary.")
@@ -102,6 +103,9 @@ class RolloutNow(BaseModel):
     step_since: datetime | None = Field(description="Since when it is so; null before any step.")
     is_manual: bool = Field(description="An operator has set the weight: steps wait for `resume`.")
     is_paused: bool = Field(description="Steps wait for `resume`; it can still be rolled back.")
+    held_up_by: str = Field(
+        description="What is in its way, and is tried again; empty where nothing is."
+    )
     verdict: Literal["passing", "inconclusive", "failing"] = Field(
         description="What the judge says now: only a passing canary gets the next weight."
     )
@@ -109,9 +113,9 @@ class RolloutNow(BaseModel):
     counts: RolloutCounts
 
     @classmethod
-    def of(cls, one: Rollout, phase: Phase, policy: CanaryPolicy, counts: JudgeCounts) -> Self:
+    def of(cls, one: Rollout, phase: Phase, counts: JudgeCounts, held_up_by: str) -> Self:
         """Show a rollout, judged by what has been counted by now."""
-        judgement = judge(policy, counts)
+        judgement = judge(one.policy, counts)
         return cls(
             rollout=one.rollout,
             version=one.version,
@@ -120,11 +124,12 @@ class RolloutNow(BaseModel):
             isolation=one.isolation.value,
             started=moment(one.started_s),
             step=one.step,
-            weights=list(policy.weights),
+            weights=list(one.policy.weights),
             weight=one.weight,
             step_since=moment(one.step_since_s) if one.step_since_s else None,
             is_manual=one.is_manual,
             is_paused=one.is_paused,
+            held_up_by=held_up_by,
             verdict=judgement.verdict.value,
             verdict_reason=judgement.reason,
             counts=RolloutCounts.of(counts),
@@ -142,8 +147,8 @@ class ModelRollout(BaseModel):
     rollout: RolloutNow | None = Field(description="Null where nothing is under way.")
 
     @classmethod
-    def of(cls, record: ModelRecord, policy: CanaryPolicy, counts: JudgeCounts) -> Self:
-        """Show a model; ``policy`` and ``counts`` are of the version under way."""
+    def of(cls, record: ModelRecord, counts: JudgeCounts, held_up_by: str) -> Self:
+        """Show a model; ``counts`` and ``held_up_by`` are of the version under way."""
         now = record.rollout
         phase = None if now is None else record.versions[now.version].phase
         return cls(
@@ -152,14 +157,14 @@ class ModelRollout(BaseModel):
             stable=record.stable,
             previous=record.previous,
             versions=[RolloutVersion.of(one) for _, one in sorted(record.versions.items())],
-            rollout=RolloutNow.of(now, phase, policy, counts) if now and phase else None,
+            rollout=RolloutNow.of(now, phase, counts, held_up_by) if now and phase else None,
         )
 
 
 class RolloutPage(BaseModel):
     """How much of the past to show (a query: its numbers come as text)."""
 
-    limit: int = Field(20, ge=1, le=200, description="Attempts at most.")
+    limit: int = Field(20, ge=1, le=MOST_ENDED, description="Attempts at most.")
 
 
 class PastRollout(BaseModel):

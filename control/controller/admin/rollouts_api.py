@@ -125,4 +125,5 @@ def _add_order(
 
 
 def _read(desk: RolloutDesk, record: ModelRecord) -> ModelRollout:
-    return ModelRollout.of(record, desk.policy(record.model), desk.counts(record.model))
+    model = record.model
+    return ModelRollout.of(record, desk.counts(model), desk.held_up_by(model))

@@ -8,18 +8,23 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from control.controller.forever import run_for_ever
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.places import Places
-from control.controller.rollouts.works import Works
+from control.controller.rollouts.works import Works, in_words
 from control.controller.server_reader import ServerReader, connect
 from control.controller.triton_reader import TritonReader
-from control.core.rollout_record import ModelRecord
+from control.core.rollout_record import ModelRecord, Rollout
 from control.core.rollout_route import version_apart
 from control.link.launcher_client import ExtraServers, LauncherAway, ServerRefused
 from control.link.server_orders import ExtraServer
 from control.observability.logs import get_logger
+from control.repository.refusals import SourceRefused
 
 _INTERVAL_S: Final = 0.3
+#: What could not be started, which says nothing of the version, is tried again after this time.
+_AGAIN_S: Final = 5.0
+_PART: Final = "server apart"
 
 _log = get_logger("rollouts")
 
@@ -42,16 +47,18 @@ class ServersApart:
         self._places = places
         self._works = works
         self._reader = reader
+        self._starting: dict[str, asyncio.Task[None]] = {}
         self._connect: Callable[[ExtraServer], ServerReader] = lambda one: connect(one, secret)
 
     async def run(self) -> None:
         """Compare and mend for ever."""
-        while True:
-            try:
-                await self.tick()
-            except (LauncherAway, ServerRefused, OSError) as error:
-                _log.warning("servers_apart_wait", reason=str(error))
-            await asyncio.sleep(_INTERVAL_S)
+        await run_for_ever("servers_apart", self._try, _INTERVAL_S)
+
+    async def _try(self) -> None:
+        try:
+            await self.tick()
+        except (LauncherAway, ServerRefused, OSError) as error:
+            _log.warning("servers_apart_wait", reason=str(error))
 
     async def tick(self) -> None:
         """Start what is wanted and does not run, and stop what is not wanted."""
@@ -63,18 +70,40 @@ class ServersApart:
         for name, record in wanted.items():
             server = running.get(name)
             if server is None:
-                running[name] = await self._start(name, record)
-            elif server.exited and record.rollout is not None:
-                self._works.stop(record.rollout.rollout, _end_of(server))
+                self._begin_to_start(name, record)
+            elif server.exited:
+                self._works.stop(name, _end_of(server))
         kept = [one for name, one in running.items() if name in wanted]
         await self._reader.follow(kept, self._connect)
 
-    async def _start(self, name: str, record: ModelRecord) -> ExtraServer:
-        version = version_apart(record)
+    def _begin_to_start(self, name: str, record: ModelRecord) -> None:
+        """Start a server, unless that is under way, or the attempt's end a matter of time.
+
+        Its files may have to be copied first: no other server waits for that.
+        """
+        rollout = record.rollout
+        if rollout is None or name in self._starting or self._works.stopped(name):
+            return
+        digest = record.versions[rollout.version].digest
+        self._starting[name] = asyncio.create_task(self._start(record.model, rollout, digest))
+
+    async def _start(self, model: str, rollout: Rollout, digest: str) -> None:
+        name, version = rollout.rollout, rollout.version
         folder = self._places.repository_apart(name)
-        if version is not None:
-            await asyncio.to_thread(self._places.build_apart, record.model, version, folder)
-        return await self._servers.start(name, folder, [record.model])
+        build = self._places.build_apart
+        try:
+            await asyncio.to_thread(build, model, version, digest, folder)
+            limit_s = rollout.policy.verification.load_timeout_s
+            await self._servers.start(name, folder, [model], limit_s)
+            self._works.hold_up(name, _PART, "")
+        except SourceRefused as error:
+            self._works.stop(name, f"its files cannot be copied: {error.reason}")
+        except Exception as error:  # noqa: BLE001 - the task's outermost edge
+            _log.warning("server_apart_waits", model=model, version=version, reason=str(error))
+            self._works.hold_up(name, _PART, in_words(error))
+            await asyncio.sleep(_AGAIN_S)
+        finally:
+            del self._starting[name]
 
 
 def _wanted(records: Iterable[ModelRecord]) -> Mapping[str, ModelRecord]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -21,7 +20,7 @@ from control.controller.rollouts.apart import ServersApart
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.desk import RolloutDesk
 from control.controller.rollouts.driver import RolloutDriver
-from control.controller.rollouts.evidence import Evidence
+from control.controller.rollouts.evidence import FactsGatherer
 from control.controller.rollouts.lead import Lead
 from control.controller.rollouts.performer import Performer
 from control.controller.rollouts.places import Places
@@ -47,8 +46,6 @@ from control.triton.address import parse_address
 from control.triton.loading import VersionLoader
 from control.triton.management import TritonManagement
 from control.triton.stubs import StubWatch
-
-_TAKE_EFFECT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +78,24 @@ class Rollouts:
         self._works = Works(self._wake)
         self._hooks = Webhooks(settings.webhooks)
         self._watch = RepositoryWatch(repository, settings.repository)
-        holder = f"{socket.gethostname()}:{paths.shared_memory_prefix}"
+        # Containers may share their host's name and the path of their state.
+        holder = f"{socket.gethostname()}:{around.setup.run_id}"
         self._lead = Lead(around.store.leases, holder)
         self._series = RolloutSeries(RolloutOutcomes(CollectorRegistry()), self.book)
         self.book.on_change(self._announce)
+        self.book.on_change(self._tell_hooks)
+        self.book.on_change_elsewhere(self._announce)
 
     async def prepare(self) -> None:
         """Know all records, and have one of each model that is served; raises StateUnavailable."""
+        await asyncio.to_thread(self._places.served.tidy)
         await asyncio.to_thread(self.book.reload)
         await self._lead.renew()
         await asyncio.to_thread(adopt_served, self.book, self._places, time.time())
 
     def routes(self) -> Routes:
         """Say where requests go; called on a thread."""
-        return {
-            model: route_of(record, self._policies.of(model, _policy_version(record)))
-            for model, record in self.book.records().items()
-        }
+        return {model: route_of(record) for model, record in self.book.records().items()}
 
     def desk(self, directives: DirectiveSource) -> RolloutDesk:
         """Make what takes operators' orders."""
@@ -106,7 +104,7 @@ class Rollouts:
             self._loop.call_soon_threadsafe(self._wake.set)
             directives.take_effect()
 
-        return RolloutDesk(self.book, self.reports, self._policies, take_effect)
+        return RolloutDesk(self.book, self.reports, self._policies, self._works, take_effect)
 
     async def run(self, directives: DirectiveSource) -> None:
         """Roll versions out for ever."""
@@ -114,11 +112,11 @@ class Rollouts:
         quiet = Quiet(around.guards, lambda: asyncio.to_thread(directives.take_effect))
         driver = RolloutDriver(
             self.book,
-            Evidence(around.state, self._watch, self.reports, self._policies, self._works),
+            FactsGatherer(around.state, self._watch, self.reports, self._policies, self._works),
             Performer(
                 self._works,
                 self._places,
-                Verifier(around.state, self._places, self._policies),
+                Verifier(around.state, self._places),
                 self._hooks,
             ),
             self._lead,
@@ -148,8 +146,13 @@ class Rollouts:
         self._loop.call_soon_threadsafe(follow)
 
     def _announce(self, before: ModelRecord | None, step: Step) -> None:
+        """Let those hear who listen here, whichever controller has taken the step."""
         for one in announcements(before, step, time.time()):
             self._around.events.publish("rollout", one.as_event())
+
+    def _tell_hooks(self, before: ModelRecord | None, step: Step) -> None:
+        """Have other services told: by the one controller that has taken the step."""
+        for one in announcements(before, step, time.time()):
             self._hooks.tell(one)
 
 
@@ -157,7 +160,3 @@ def _loader(setup: ChildSetup) -> VersionLoader:
     management = TritonManagement(parse_address(setup.settings.triton.grpc_url), setup.admin_secret)
     paths = setup.paths
     return VersionLoader(management, paths.served, paths.triton_pid, StubWatch())
-
-
-def _policy_version(record: ModelRecord) -> int | None:
-    return record.rollout.version if record.rollout is not None else record.stable

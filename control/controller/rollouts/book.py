@@ -20,28 +20,36 @@ _log: Final = get_logger("rollouts")
 
 
 class RolloutBook:
-    """Any thread may call; a lock guards the records. Raises StateUnavailable."""
+    """Any thread may read, and never waits. Raises StateUnavailable.
+
+    Changes are made one after the other, so that all hear of them in the order in which they are
+    durable: none may be made on the event loop.
+    """
 
     def __init__(self, store: RolloutStore) -> None:
         """Know nothing before ``reload``."""
         self._store = store
-        self._lock = threading.Lock()
-        self._records: dict[str, ModelRecord] = {}
+        self._changing = threading.Lock()
+        #: Replaced as a whole by whoever changes it.
+        self._records: Mapping[str, ModelRecord] | None = None
         self._listeners: list[Listener] = []
+        self._listeners_elsewhere: list[Listener] = []
 
     def on_change(self, listener: Listener) -> None:
         """Call ``listener`` after each change made here, on the thread that made it."""
         self._listeners.append(listener)
 
+    def on_change_elsewhere(self, listener: Listener) -> None:
+        """Call ``listener`` when another's changes are seen: with all of them in one step."""
+        self._listeners_elsewhere.append(listener)
+
     def records(self) -> Mapping[str, ModelRecord]:
         """Give all records as they are known."""
-        with self._lock:
-            return dict(self._records)
+        return self._records or {}
 
     def record(self, model: str) -> ModelRecord | None:
         """Give one model's record."""
-        with self._lock:
-            return self._records.get(model)
+        return self.records().get(model)
 
     def history(self, model: str, limit: int) -> list[EndedRollout]:
         """Load at most ``limit`` attempts that have ended, the last one first."""
@@ -49,12 +57,8 @@ class RolloutBook:
 
     def reload(self) -> None:
         """Read all records anew: another controller may have changed them."""
-        found = self._store.load_all()
-        with self._lock:
-            for model, record in found.items():
-                known = self._records.get(model)
-                if known is None or record.revision > known.revision:
-                    self._records[model] = record
+        with self._changing:
+            self._reload()
 
     def commit(
         self, before: ModelRecord | None, step: Step, act: Act, lease: Lease | None = None
@@ -63,21 +67,32 @@ class RolloutBook:
 
         After a conflict the record that won is the one that is known here.
         """
-        try:
-            after = self._store.commit(before, step.record, act, step.action, lease)
-        except StateConflict:
-            self.reload()
-            raise
-        with self._lock:
-            self._records[after.model] = after
-        _log.info(
-            "rollout_step",
-            model=after.model,
-            action=step.action,
-            reason=step.reason,
-            by=act.subject,
-            revision=after.revision,
-        )
-        for listener in self._listeners:
-            listener(before, Step(after, step.action, step.reason))
-        return after
+        with self._changing:
+            try:
+                after = self._store.commit(before, step.record, act, step.action, lease)
+            except StateConflict:
+                self._reload()
+                raise
+            self._records = {**self.records(), after.model: after}
+            _log.info(
+                "rollout_step",
+                model=after.model,
+                action=step.action,
+                reason=step.reason,
+                by=act.subject,
+                revision=after.revision,
+            )
+            for listener in self._listeners:
+                listener(before, Step(after, step.action, step.reason))
+            return after
+
+    def _reload(self) -> None:
+        known, found = self._records, self._store.load_all()
+        self._records = {**(known or {}), **found}
+        if known is None:
+            return  # there was nobody before to hear of it
+        for model, record in found.items():
+            before = known.get(model)
+            if before is None or record.revision > before.revision:
+                for listener in self._listeners_elsewhere:
+                    listener(before, Step(record, "changed_elsewhere", ""))

@@ -8,8 +8,8 @@ from typing import Final
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
-from control.core.canary_judge import JudgeCounts
-from control.core.canary_policy import CanaryPolicy
+from control.controller.rollouts.works import Works
+from control.core.judge_counts import JudgeCounts
 from control.core.rollout import Step
 from control.core.rollout_begin import begin, may_begin
 from control.core.rollout_orders import Ordered, pause, promote_now, resume, roll_back, set_weight
@@ -32,12 +32,14 @@ class RolloutDesk:
         book: RolloutBook,
         reports: CanaryReports,
         policies: Policies,
+        works: Works,
         take_effect: Callable[[], None],
     ) -> None:
         """Change the records of ``book``; ``take_effect`` returns when gateways follow them."""
         self._book = book
         self._reports = reports
         self._policies = policies
+        self._works = works
         self._take_effect = take_effect
 
     def models(self) -> list[str]:
@@ -57,20 +59,19 @@ class RolloutDesk:
         rollout = self.show(model).rollout
         return JudgeCounts() if rollout is None else self._reports.counts(rollout.rollout)
 
+    def held_up_by(self, model: str) -> str:
+        """Say why the rollout under way cannot go on now; empty where nothing is in its way."""
+        rollout = self.show(model).rollout
+        return "" if rollout is None else self._works.held_up_by(rollout.rollout)
+
     def history(self, model: str, limit: int) -> list[EndedRollout]:
         """Give at most ``limit`` attempts that have ended, the last one first."""
         self.show(model)
         return self._book.history(model, limit)
 
-    def policy(self, model: str) -> CanaryPolicy:
-        """Give the policy of the version under way, or else of the one that is served."""
-        record = self.show(model)
-        version = record.rollout.version if record.rollout is not None else record.stable
-        return self._policies.of(model, version)
-
     def route(self, model: str) -> Route:
         """Say where the model's requests go."""
-        return route_of(self.show(model), self.policy(model))
+        return route_of(self.show(model))
 
     def start(self, act: Act, model: str, version: int) -> ModelRecord:
         """Roll a version out that waits, or has ended before."""
@@ -79,8 +80,8 @@ class RolloutDesk:
             refusal = may_begin(record, version)
             if refusal:
                 return refusal
-            isolation = self._policies.isolation(model, version)
-            return begin(record, version, isolation, new_rollout(), now_s)
+            policy = self._policies.at_begin(model, version)
+            return begin(record, version, policy, new_rollout(), now_s)
 
         return self._give(act, model, order)
 
@@ -105,24 +106,25 @@ class RolloutDesk:
         return self._give(act, model, lambda record, _: set_weight(record, weight, act.reason))
 
     def _give(
-        self, act: Act, model: str, order: Callable[[ModelRecord, float], Ordered]
+        self,
+        act: Act,
+        model: str,
+        order: Callable[[ModelRecord, float], Ordered],
+        tries: int = _TRIES,
     ) -> ModelRecord:
-        for left in reversed(range(_TRIES)):
-            record = self.show(model)
-            step = order(record, time.time())
-            if not isinstance(step, Step):
-                message = f"model '{model}': {step}"
-                raise StateConflict(message)
-            try:
-                after = self._book.commit(record, step, act)
-            except StateConflict:
-                if not left:
-                    raise
-                continue
-            self._take_effect()
-            return after
-        message = f"model '{model}' is changed by others all the time: try again"
-        raise StateConflict(message)
+        record = self.show(model)
+        step = order(record, time.time())
+        if not isinstance(step, Step):
+            message = f"model '{model}': {step}"
+            raise StateConflict(message)
+        try:
+            after = self._book.commit(record, step, act)
+        except StateConflict:
+            if tries == 1:
+                raise
+            return self._give(act, model, order, tries - 1)
+        self._take_effect()
+        return after
 
 
 def new_rollout() -> str:

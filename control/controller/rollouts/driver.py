@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from control.controller.forever import run_for_ever
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.desk import new_rollout
-from control.controller.rollouts.evidence import Evidence
+from control.controller.rollouts.evidence import FactsGatherer
 from control.controller.rollouts.lead import Lead
 from control.controller.rollouts.performer import Performer
-from control.core.rollout import Step, decide, end
+from control.core.rollout import Step, decide, take_back
 from control.core.rollout_begin import begin, next_version, notice
 from control.core.rollout_facts import Facts
 from control.core.rollout_record import ModelRecord
@@ -38,7 +39,7 @@ class RolloutDriver:
     def __init__(
         self,
         book: RolloutBook,
-        evidence: Evidence,
+        evidence: FactsGatherer,
         performer: Performer,
         lead: Lead,
         wake: asyncio.Event,
@@ -55,15 +56,7 @@ class RolloutDriver:
 
     async def run(self) -> None:
         """Tick for ever, at once when woken."""
-        while True:
-            await self.tick()
-            try:
-                async with asyncio.timeout(_INTERVAL_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-            finally:
-                self._wake.clear()
+        await run_for_ever("rollouts", self.tick, _INTERVAL_S, self._wake)
 
     async def tick(self) -> None:
         """Take every step that can be taken now."""
@@ -105,22 +98,23 @@ class RolloutDriver:
         step = notice(record, facts.folders, now_s) if facts.folders is not None else None
         step = step or decide(record, facts, now_s) or await self._begin(record, facts, now_s)
         if step is None:
-            self._performer.begin(record, work_due(record, facts, now_s))
+            self._performer.begin(record, work_due(record, facts))
         return step
 
     async def _begin(self, record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
         version = next_version(record, facts.folders or {})
         if version is None:
             return None
-        isolation = await self._evidence.isolation(record.model, version)
-        return begin(record, version, isolation, new_rollout(), now_s)
+        policy = await self._evidence.policy(record.model, version)
+        return begin(record, version, policy, new_rollout(), now_s)
 
     def _take_back(self, record: ModelRecord | None) -> Step | None:
-        """Roll back what a gateway of ours has stopped, whoever leads."""
+        """Roll back what our gateways have stopped, or found out together, whoever leads."""
         if record is None or record.rollout is None:
             return None
-        stopped = self._evidence.stopped(record.rollout.rollout)
-        return end(record, stopped, self._clock()) if stopped else None
+        rollout, evidence = record.rollout.rollout, self._evidence
+        stopped, counts = evidence.stopped(rollout), evidence.counts(rollout)
+        return take_back(record, stopped, counts, self._clock())
 
     async def _take(self, record: ModelRecord | None, step: Step) -> bool:
         """Make a step durable; False where another was quicker: the next tick sees what won."""

@@ -11,18 +11,21 @@ from control.controller.loop import ControllerState
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
 from control.controller.rollouts.works import Works
-from control.core.canary_policy import Isolation
+from control.core.canary_policy import CanaryPolicy
 from control.core.contract import derive_contract
+from control.core.judge_counts import JudgeCounts
 from control.core.rollout_facts import Facts, SourceFolder, Work
 from control.core.rollout_record import ModelRecord, Rollout
+from control.core.step_watch import StepWatch
 from control.repository.watch import RepositoryWatch
+from control.triton.management import READY
 
 #: A process that is being ended with its server looks dead for a moment.
 _DEAD_FOR_GOOD_S: Final = 1.0
-_LOADED: Final = "READY"
+_Config = dict[str, object]
 
 
-class Evidence:
+class FactsGatherer:
     """Belongs to the event loop."""
 
     def __init__(
@@ -40,14 +43,19 @@ class Evidence:
         self._policies = policies
         self._works = works
         self._dead_since_s: dict[str, float] = {}
+        self._steps = StepWatch(time.monotonic())
 
     def models(self) -> Iterable[str]:
         """Name the models that have a folder with a version in the source repository."""
         return {model for model, _ in self._watch.drops() or {}}
 
-    async def isolation(self, model: str, version: int) -> Isolation:
-        """Say where a version is to be tried."""
-        return await asyncio.to_thread(self._policies.isolation, model, version)
+    async def policy(self, model: str, version: int) -> CanaryPolicy:
+        """Give the policy that a version's rollout begins with."""
+        return await asyncio.to_thread(self._policies.at_begin, model, version)
+
+    def counts(self, rollout: str) -> JudgeCounts:
+        """Give what gateways have counted."""
+        return self._reports.counts(rollout)
 
     def stopped(self, rollout: str) -> str:
         """Give why a rollout has to end: by a gateway, its server, a webhook; or empty."""
@@ -58,6 +66,7 @@ class Evidence:
     def forget_others(self, rollouts: set[str]) -> None:
         """Forget attempts that are over."""
         self._reports.forget_others(rollouts)
+        self._steps.forget_others(rollouts)
         for name in self._dead_since_s.keys() - rollouts:
             del self._dead_since_s[name]
 
@@ -67,20 +76,21 @@ class Evidence:
         model = record.model
         folders = self._folders(model)
         here, apart = self._ready(model)
-        version = record.stable if rollout is None else rollout.version
-        policy = await asyncio.to_thread(self._policies.of, model, version)
         if rollout is None:
-            return Facts(folders, here, apart, policy=policy)
+            return Facts(folders, here, apart)
+        policy = await asyncio.to_thread(self._policies.said, model, rollout.version)
+        counts = self.counts(rollout.rollout)
         states = self._state.states(model) or {}
         return Facts(
             folders=folders,
             ready=here,
             ready_apart=apart,
-            loaded=frozenset(one for one, state in states.items() if state == _LOADED),
-            done=self._works.done(rollout.rollout, rollout.step),
-            counts=self._reports.counts(rollout.rollout),
+            loaded=frozenset(one for one, state in states.items() if state == READY),
+            done=self._works.done(rollout.rollout, rollout.weight),
+            counts=counts,
+            step=self._steps.look(rollout, counts.calls, time.time(), time.monotonic()),
             stopped=self.stopped(rollout.rollout) or self._death(model, rollout),
-            is_stateful=self._is_stateful(record),
+            can_be_split=self._can_be_split(model),
             has_slot=not self._works.is_running(Work.VERIFY),
             policy=policy,
         )
@@ -121,9 +131,8 @@ class Evidence:
                 return one.reason
         return ""
 
-    def _is_stateful(self, record: ModelRecord) -> bool:
-        for one in self._state.versions:
-            if one.model == record.model and one.version == record.stable:
-                config = msgspec.json.decode(one.config_json, type=dict[str, object])
-                return derive_contract(config).stateful
-        return False
+    def _can_be_split(self, model: str) -> bool:
+        """Whether gateways may choose a version for each request: as they see it."""
+        configs = [one.config_json for one in self._state.versions if one.model == model]
+        contracts = [derive_contract(msgspec.json.decode(one, type=_Config)) for one in configs]
+        return not any(one.stateful or one.decoupled for one in contracts)

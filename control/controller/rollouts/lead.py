@@ -1,8 +1,10 @@
 """Which of several controllers on one database drives rollouts forward."""
 
 import asyncio
+import contextlib
 from typing import Final
 
+from control.controller.forever import run_for_ever
 from control.errors import StateUnavailable
 from control.observability.logs import get_logger
 from control.state.leases import Lease, LeaseStore
@@ -27,10 +29,11 @@ class Lead:
         self.lease: Lease | None = None
 
     async def run(self) -> None:
-        """Renew for ever; without the database nobody leads."""
-        while True:
-            await self.renew()
-            await asyncio.sleep(_RENEW_S)
+        """Renew until cancelled, and give way then; without the database nobody leads."""
+        try:
+            await run_for_ever("lead", self.renew, _RENEW_S)
+        finally:
+            await self._give_way()
 
     async def renew(self) -> None:
         """Take the lease, or hold on to it, if nobody else has it."""
@@ -41,3 +44,10 @@ class Lead:
             self.lease = None  # it is logged
         if (before is None) != (self.lease is None):
             _log.info("leading" if self.lease is not None else "following", holder=self._holder)
+
+    async def _give_way(self) -> None:
+        """Let another lead at once, rather than when the lease has run out."""
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            with contextlib.suppress(StateUnavailable):  # it is logged
+                await asyncio.to_thread(self._leases.release, lease)

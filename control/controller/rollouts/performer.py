@@ -8,7 +8,7 @@ from typing import Any, Final
 from control.controller.announcement import Announcement
 from control.controller.rollouts.places import Places
 from control.controller.rollouts.verifier import Verifier
-from control.controller.rollouts.works import NotDone, WorkKey, Works
+from control.controller.rollouts.works import NotDone, WorkKey, Works, in_words
 from control.controller.webhooks.webhooks import HookKind, Webhooks
 from control.core.rollout_facts import Result, Work
 from control.core.rollout_phases import Phase
@@ -41,8 +41,9 @@ class Performer:
             return
         rollout, version = current
         if due is not None:
-            step = rollout.step if due is Work.ASK_STEP else None
-            self._works.start(WorkKey(rollout.rollout, due, step), self._work(due, record, rollout))
+            weight = rollout.weight if due is Work.ASK_STEP else None
+            key = WorkKey(rollout.rollout, due, weight)
+            self._works.start(key, self._work(due, record, rollout))
         if version.phase in _ASKED_ALL_ALONG and self._hooks.has(HookKind.ROLLBACK):
             key = WorkKey(rollout.rollout, Work.ASK_ROLLBACK)
             self._works.start(key, self._ask(Work.ASK_ROLLBACK, record, rollout))
@@ -68,7 +69,7 @@ class Performer:
         except SourceRefused as error:
             return Result(is_good=False, detail=str(error))
         except (SourceChanged, StagingFailed, OSError) as error:
-            message = f"version {version} of '{model}' cannot be copied: {error}"
+            message = f"version {version} of '{model}' cannot be copied: {in_words(error)}"
             raise NotDone(message) from error
         return Result(is_good=True, detail=staged.digest)
 

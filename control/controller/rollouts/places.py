@@ -1,15 +1,17 @@
 """Where the files of a rollout lie, from the author's folder to the one that is served."""
 
 import contextlib
-import os
 import shutil
-from collections.abc import Collection
-from dataclasses import dataclass
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from control.repository.content import content_digest
+from control.repository.copying import copy_own
 from control.repository.model_files import copy_model_files
-from control.repository.names import CONFIG
+from control.repository.names import CONFIG, version_of
 from control.repository.pinned_config import pin
 from control.repository.refusals import SourceChanged
 from control.repository.served import ServedRepository
@@ -18,18 +20,23 @@ from control.runtime import RuntimePaths
 
 #: No model is called so.
 _APART: Final = ".apart"
+#: What lies below a model's name where versions are staged, but for the copies themselves.
+_MODEL: Final = ".model"
+_DRAFT: Final = ".draft"
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
     """The author's repository, Seawall's copies of what is tried, and what is served.
 
-    All methods read or write files: call them on a thread.
+    All methods read or write files: call them on a thread. Copies of one model are made and moved
+    by one of them at a time.
     """
 
     source: Path
     paths: RuntimePaths
     served: ServedRepository
+    _locks: dict[str, threading.RLock] = field(default_factory=dict, init=False, repr=False)
 
     def source_model(self, model: str) -> Path:
         """Give an author's folder of a model."""
@@ -41,7 +48,7 @@ class Places:
 
     def staged_model(self, model: str, version: int) -> Path:
         """Give the copy of what the model had beside its versions when this one was dropped."""
-        return self.paths.staged / model / f"{version}.model"
+        return self.paths.staged / model / f"{version}{_MODEL}"
 
     def repository_apart(self, rollout: str) -> Path:
         """Give the repository of the tritonserver that an attempt has for itself."""
@@ -58,10 +65,27 @@ class Places:
         """
         source = self.source_model(model)
         target = self.staged_model(model, version)
-        shutil.rmtree(target, ignore_errors=True)
-        text = copy_model_files(source, target)
-        (target / CONFIG).write_text(pin(text, model, [version]))
-        return stage(source / str(version), self.staged_version(model, version))
+        with self._lock(model):
+            shutil.rmtree(target, ignore_errors=True)
+            text = copy_model_files(source, target)
+            (target / CONFIG).write_text(pin(text, model, [version]))
+            return stage(source / str(version), self.staged_version(model, version))
+
+    def ensure_staged(self, model: str, version: int, digest: str) -> None:
+        """Copy a version if there is no copy of it: another host staged it, or another attempt.
+
+        Raises SourceChanged where its content is no longer what it was, and as ``stage``.
+        """
+        with self._lock(model):
+            files, staged = self.staged_model(model, version), self.staged_version(model, version)
+            if files.is_dir() and _holds(staged, digest):
+                return
+            found = self.stage(model, version).digest
+            if digest and found != digest:
+                for folder in (staged, files):
+                    self.served.remove(folder)
+                message = f"version {version} of '{model}' has other files here than it began with"
+                raise SourceChanged(message)
 
     def staged_config(self, model: str, version: int) -> str:
         """Give the text of the config that a version was dropped with; raises OSError."""
@@ -70,41 +94,41 @@ class Places:
     def put_in(self, model: str, version: int, digest: str) -> None:
         """Move a version that is not loaded to what is served.
 
-        Where it is there, it is not moved again, unless it has been copied anew since: that is
-        another attempt's. Where there is no copy of it, it is copied anew, if its content is still
-        what it was. Raises OSError, SourceChanged, SourceRefused or StagingFailed.
+        Where it is there, it is not moved again, unless that is another attempt's. Where there is
+        no copy of it, it is copied anew. Raises as ``ensure_staged``.
         """
-        is_copied = self.staged_version(model, version).is_dir()
-        if self.served_version(model, version).is_dir() and not is_copied:
-            return
-        files, staged = self.staged_model(model, version), self.staged_version(model, version)
-        if not files.is_dir() or not staged.is_dir():
-            self._stage_anew(model, version, digest)
-        self.served.add_model(model, files)
-        self.served.sync_model_files(model, files)
-        live = self.served.live_versions(model)
-        self.served.write_config(model, live, self.staged_config(model, version))
-        self.served.put(model, version, staged)
+        with self._lock(model):
+            if self._is_put_in(model, version, digest):
+                return
+            self.ensure_staged(model, version, digest)
+            files = self.staged_model(model, version)
+            self.served.add_model(model, files)
+            self.served.sync_model_files(model, files)
+            live = self.served.live_versions(model)
+            self.served.write_config(model, live, self.staged_config(model, version))
+            self.served.put(model, version, self.staged_version(model, version))
 
-    def _stage_anew(self, model: str, version: int, digest: str) -> None:
-        found = self.stage(model, version).digest
-        if digest and found != digest:
-            self.forget(model, version)
-            message = f"version {version} of '{model}' has other files here than it was tried with"
-            raise SourceChanged(message)
+    def _is_put_in(self, model: str, version: int, digest: str) -> bool:
+        if self.staged_version(model, version).is_dir():
+            return False  # it has been copied since
+        # What a live version has written to its folder by now must not keep it from being served.
+        is_live = version in self.served.live_versions(model)
+        return _holds(self.served_version(model, version), "" if is_live else digest)
 
-    def build_apart(self, model: str, version: int, folder: Path) -> None:
+    def build_apart(self, model: str, version: int, digest: str, folder: Path) -> None:
         """Make a repository in ``folder`` that holds this version of this model, and nothing else.
 
-        It shares the files of the copies, which nobody writes to. Raises OSError.
+        What a version on trial writes to its files touches no other copy. Raises as
+        ``ensure_staged``.
         """
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.staged_model(model, version), folder / model, copy_function=_link)
-        shutil.copytree(
-            self.staged_version(model, version),
-            folder / model / str(version),
-            copy_function=_link,
-        )
+        with self._lock(model):
+            files, copy = self.staged_model(model, version), self.served_version(model, version)
+            if not (files.is_dir() and self._is_put_in(model, version, digest)):
+                self.ensure_staged(model, version, digest)
+                copy = self.staged_version(model, version)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(files, folder / model, copy_function=copy_own)
+            shutil.copytree(copy, folder / model / str(version), copy_function=copy_own)
 
     def forget_apart(self, rollouts: Collection[str]) -> None:
         """Remove the repositories of all attempts but these."""
@@ -113,15 +137,39 @@ class Places:
                 if folder.name not in rollouts:
                     shutil.rmtree(folder, ignore_errors=True)
 
+    def copied(self, model: str) -> frozenset[int]:
+        """Name the versions of which there is any copy, be it half of one. Raises OSError."""
+        staged = frozenset(self._staged(model).values())
+        return staged | self.served.versions(model)
+
     def forget(self, model: str, version: int) -> None:
-        """Remove the copies of a version that is not served."""
-        shutil.rmtree(self.staged_version(model, version), ignore_errors=True)
-        shutil.rmtree(self.staged_model(model, version), ignore_errors=True)
+        """Remove all copies of a version that is not served.
+
+        Each goes at once: an attempt that follows may make its own. Raises OSError.
+        """
         self.served.remove_version(model, version)
+        for folder, number in self._staged(model).items():
+            if number == version:
+                self.served.remove(folder)
+
+    def _lock(self, model: str) -> threading.RLock:
+        return self._locks.setdefault(model, threading.RLock())
+
+    def _staged(self, model: str) -> Mapping[Path, int]:
+        """Give what lies where versions of a model are staged, with the version that it is of."""
+        try:
+            folders = list((self.paths.staged / model).iterdir())
+        except FileNotFoundError:
+            return {}
+        numbers = {one: _version_in(one.name) for one in folders}
+        return {one: number for one, number in numbers.items() if number is not None}
 
 
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+def _holds(folder: Path, digest: str) -> bool:
+    """Whether a copy is there, and of this content; without a digest any copy will do."""
+    return folder.is_dir() and (not digest or content_digest(folder) == digest)
+
+
+def _version_in(name: str) -> int | None:
+    """Give the version that a copy is of, or what belongs to it, or is not done."""
+    return version_of(name.removesuffix(_DRAFT).removeprefix(".").removesuffix(_MODEL))

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from control.core.canary_judge import JudgeCounts
+from control.core.judge_counts import JudgeCounts
 from control.link.events import CanaryReport
 
 #: Gateway processes whose reports of one rollout are kept; a restarted one has another name.

@@ -1,9 +1,9 @@
 """The series of rollouts, for those who alert on them: gateways show them with their own."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from control.controller.forever import run_for_ever
 from control.controller.rollouts.book import RolloutBook
 from control.core.rollout import Step
 from control.core.rollout_phases import Phase
@@ -32,9 +32,7 @@ class RolloutSeries:
 
     async def run(self) -> None:
         """Show them for ever."""
-        while True:
-            self.show()
-            await asyncio.sleep(_INTERVAL_S)
+        await run_for_ever("rollout_series", self.show, _INTERVAL_S)
 
     def show(self) -> None:
         """Show the phase of each version under way; another controller may have moved it."""

@@ -5,22 +5,22 @@ unloaded only when no gateway sends anything to it any more.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from control.controller.forever import run_for_ever
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.places import Places
 from control.controller.rollouts.policies import Policies
-from control.controller.rollouts.works import WorkKey, Works
-from control.core.rollout_facts import Result, Work
-from control.core.rollout_phases import ENDED, Phase
+from control.controller.rollouts.works import Works, in_words
+from control.core.canary_policy import CanaryPolicy
+from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout
-from control.core.rollout_route import live_versions, versions_in_main
+from control.core.rollout_route import live_versions, versions_in_main, versions_kept
 from control.observability.logs import get_logger
 from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
-from control.triton.management import LoadFailed, TritonAway
+from control.triton.management import LOADING, READY, LoadFailed, TritonAway
 
 _INTERVAL_S: Final = 0.2
 #: What has failed, and what says nothing of a version, is tried again after this time.
@@ -30,8 +30,9 @@ _MOST_DEATHS: Final = 2
 #: How long callers of a version that has done its work may take, and those of a bad one.
 _PATIENCE_S: Final = 60.0
 _PATIENCE_WITH_BAD_S: Final = 5.0
-_READY: Final = "READY"
-_CHANGING: Final = frozenset({"LOADING"})
+
+#: A record's revision, and the versions that tritonserver had or was loading.
+_Standing = tuple[int, frozenset[int]]
 
 _log = get_logger("rollouts")
 
@@ -85,19 +86,14 @@ class Serving:
         self._works = works
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._pinned: dict[str, frozenset[int]] = {}
-        self._forgotten: dict[str, frozenset[int]] = {}
+        self._tidied: dict[str, _Standing] = {}
         self._deaths: dict[str, tuple[str, int]] = {}
         #: Set it to have a change of the records followed at once.
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
         """Compare and mend for ever."""
-        while True:
-            self.tick()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_INTERVAL_S):
-                    await self.wake.wait()
-            self.wake.clear()
+        await run_for_ever("serving", self.tick, _INTERVAL_S, self.wake)
 
     def tick(self) -> None:
         """Begin to mend every model that is not as its record says."""
@@ -109,22 +105,30 @@ class Serving:
                 continue  # its own config brings it up; then there is something to compare
             mend = self._mend(record, states)
             if mend is not None:
-                self._busy[record.model] = asyncio.create_task(self._do(record.model, mend))
+                self._busy[record.model] = asyncio.create_task(self._do(record, mend))
+            else:
+                self._hold_up(record, "")
 
     def _mend(
         self, record: ModelRecord, states: Mapping[int, str]
     ) -> Coroutine[Any, Any, None] | None:
-        loaded = frozenset(number for number, state in states.items() if state == _READY)
+        loaded = frozenset(number for number, state in states.items() if state == READY)
+        loading = frozenset(number for number, state in states.items() if state == LOADING)
         wanted = versions_in_main(record) - (self._refused(record) - loaded)
-        missing = {number for number in wanted - loaded if states.get(number) not in _CHANGING}
-        if missing:
+        # Before this has begun, it is what an earlier controller has died in: nobody ends it.
+        begun = loading if record.model in self._pinned else frozenset()
+        if wanted - loaded - begun:
             return self._bring_up(record, wanted, loaded)
         if self._pinned.get(record.model) != live_versions(record):
             return self._pin(record)
-        if loaded - wanted:
+        live = live_versions(record)
+        # What a retired version answers until a live one is ready would be lost with it.
+        if loaded - wanted and (loaded & live or not live):
             return self._take_down(record, wanted, loaded)
-        left = _ended(record) - loaded - self._forgotten.get(record.model, frozenset())
-        return self._forget(record.model, left) if left else None
+        in_use = loaded | loading
+        if self._tidied.get(record.model) != (record.revision, in_use):
+            return self._tidy(record, in_use)
+        return None
 
     def _refused(self, record: ModelRecord) -> frozenset[int]:
         """Give the version under way where its end is only a matter of time: it is left alone."""
@@ -133,26 +137,43 @@ class Serving:
             return frozenset()
         return frozenset({rollout.version})
 
-    async def _do(self, model: str, mend: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, record: ModelRecord, mend: Coroutine[Any, Any, None]) -> None:
+        model = record.model
         try:
             await mend
         except (TritonAway, OSError, SourceChanged, StagingFailed) as error:
             _log.warning("serving_waits", model=model, reason=str(error))
-            await asyncio.sleep(_AGAIN_S)
+            await self._rest(record, error)
+        except Exception as error:  # noqa: BLE001 - nobody else hears of it
+            _log.error("serving_failed", model=model, exc_info=error)
+            await self._rest(record, error)
         finally:
             del self._busy[model]
+
+    async def _rest(self, record: ModelRecord, error: Exception) -> None:
+        self._hold_up(record, in_words(error))
+        await asyncio.sleep(_AGAIN_S)
+
+    def _hold_up(self, record: ModelRecord, reason: str) -> None:
+        """Note what is in the way of a rollout here; empty where nothing is."""
+        if record.rollout is not None:
+            self._works.hold_up(record.rollout.rollout, "serving", reason)
+
+    async def _policy(self, record: ModelRecord) -> CanaryPolicy:
+        if record.rollout is not None:
+            return record.rollout.policy
+        return await asyncio.to_thread(self._policies.of, record.model, record.stable)
 
     async def _bring_up(
         self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
     ) -> None:
         model, rollout = record.model, record.rollout
         tried = rollout.version if rollout is not None else None
-        policy = await asyncio.to_thread(self._policies.of, model, tried)
+        policy = await self._policy(record)
         try:
             for version in sorted(wanted - loaded):
                 digest = record.versions[version].digest
                 await asyncio.to_thread(self._places.put_in, model, version, digest)
-            self._forgotten.pop(model, None)
             await self._main.loader.load(model, wanted | loaded, policy.verification.load_timeout_s)
         except (LoadFailed, SourceRefused) as error:
             _log.error("load_failed", model=model, versions=sorted(wanted), reason=str(error))
@@ -177,8 +198,6 @@ class Serving:
 
     def _refuse(self, rollout: Rollout, reason: str) -> None:
         """End the attempt: whoever leads, a version has to load on every host."""
-        key = WorkKey(rollout.rollout, Work.LOAD)
-        self._works.note(key, Result(is_good=False, detail=reason))
         self._works.stop(rollout.rollout, f"it does not load: {reason}")
 
     async def _pin(self, record: ModelRecord) -> None:
@@ -189,11 +208,16 @@ class Serving:
             await asyncio.to_thread(served.write_config, record.model, live)
         self._pinned[record.model] = live
 
-    async def _forget(self, model: str, versions: frozenset[int]) -> None:
-        """Remove the copies of versions that have ended and are not loaded."""
-        for version in versions:
+    async def _tidy(self, record: ModelRecord, in_use: frozenset[int]) -> None:
+        """Remove the copies that nobody needs any more, or that somebody who died has left."""
+        model = record.model
+        copied = await asyncio.to_thread(self._places.copied, model)
+        for version in sorted(copied - in_use - versions_kept(record)):
+            now = self._book.record(model)
+            if now is None or version in versions_kept(now):
+                return  # it has begun anew
             await asyncio.to_thread(self._places.forget, model, version)
-        self._forgotten[model] = self._forgotten.get(model, frozenset()) | versions
+        self._tidied[model] = record.revision, in_use
 
     async def _take_down(
         self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
@@ -215,7 +239,3 @@ class Serving:
         except LoadFailed as error:
             _log.error("unload_failed", model=model, versions=sorted(surplus), reason=str(error))
             await asyncio.sleep(_AGAIN_S)
-
-
-def _ended(record: ModelRecord) -> frozenset[int]:
-    return frozenset(n for n, one in record.versions.items() if one.phase in ENDED)

@@ -3,22 +3,27 @@
 import asyncio
 import contextlib
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 from control.controller.loop import ControllerState
 from control.controller.rollouts.places import Places
-from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.works import NotDone
-from control.core.canary_policy import CanaryPolicy
 from control.core.rollout_facts import Result
 from control.core.rollout_record import ModelRecord, Rollout
 from control.observability.logs import get_logger
+from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
 from control.verification.job import Job, Measurements, Report, read_report, write_job
 from control.verification.scratch_triton import clean_up
 
-#: Beyond the time for its load, which the policy gives.
+#: A version is loaded, and loaded anew where its batches are looked at, with two configs, and so
+#: is the live one with changed files: each may take what the policy gives for a load.
+_LOADS: Final = 4
+#: For all the rest.
 _TIMEOUT_S: Final = 300.0
+#: By how much a verification may be late before it is ended.
+_GRACE_S: Final = 30.0
 #: How long a verification that is not wanted any more may take to end its tritonserver.
 _PATIENCE_S: Final = 15.0
 #: A verification that cannot say anything is made again so often, and for so long: others wait.
@@ -31,17 +36,19 @@ _log = get_logger("rollouts")
 class Verifier:
     """One verification at a time; belongs to the event loop."""
 
-    def __init__(self, state: ControllerState, places: Places, policies: Policies) -> None:
-        """Verify what lies in ``places`` by the policy of each version."""
+    def __init__(self, state: ControllerState, places: Places) -> None:
+        """Verify what lies in ``places``."""
         self._state = state
         self._places = places
-        self._policies = policies
         self._undecided: dict[str, tuple[int, float]] = {}
 
     async def verify(self, model: ModelRecord, rollout: Rollout) -> Result:
         """Give the verdict; raises NotDone where there is none, for the first few times."""
-        policy = await asyncio.to_thread(self._policies.of, model.model, rollout.version)
-        report = await self._report(self._job(model, rollout, policy))
+        try:
+            await self._ensure_staged(model, rollout.version)
+        except SourceRefused as error:
+            return Result(is_good=False, detail=error.reason)
+        report = await self._report(self._job(model, rollout))
         _log.info(
             "version_verified",
             model=model.model,
@@ -56,6 +63,15 @@ class Verifier:
             return Result(is_good=False, detail=f"it cannot be verified: {report.reason}")
         return Result(report.verdict == "good", report.reason or _summary(report))
 
+    async def _ensure_staged(self, model: ModelRecord, version: int) -> None:
+        """Have a copy here: it may have been made where another controller led."""
+        ensure, digest = self._places.ensure_staged, model.versions[version].digest
+        try:
+            await asyncio.to_thread(ensure, model.model, version, digest)
+        except (SourceChanged, StagingFailed, OSError) as error:
+            message = f"version {version} of '{model.model}' cannot be copied: {error}"
+            raise NotDone(message) from error
+
     def _give_up_at_last(self, rollout: Rollout, report: Report) -> None:
         count, spent_s = self._undecided.get(rollout.rollout, (0, 0.0))
         count, spent_s = count + 1, spent_s + (report.measurements.took_s or 0.0)
@@ -63,8 +79,8 @@ class Verifier:
         if count < _MOST_UNDECIDED and spent_s < _MOST_UNDECIDED_S:
             raise NotDone(report.reason)
 
-    def _job(self, model: ModelRecord, rollout: Rollout, policy: CanaryPolicy) -> Job:
-        name, version, live = model.model, rollout.version, model.stable
+    def _job(self, model: ModelRecord, rollout: Rollout) -> Job:
+        name, version, live, policy = model.model, rollout.version, model.stable, rollout.policy
         place = self._places.paths.run
         live_folder = "" if live is None else str(self._places.served_version(name, live))
         return Job(
@@ -81,7 +97,7 @@ class Verifier:
             served=str(self._places.served.folder),
             policy=policy.verification,
             comparisons=dict(policy.comparisons),
-            timeout_s=policy.verification.load_timeout_s + _TIMEOUT_S,
+            timeout_s=_LOADS * policy.verification.load_timeout_s + _TIMEOUT_S,
         )
 
     def _live_config(self, model: str, live: int | None) -> str:
@@ -98,8 +114,11 @@ class Verifier:
             sys.executable, "-m", "control.verification.process", "--job", str(file),
             stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
+        began_s = time.monotonic()
         try:
-            code = await process.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(job.timeout_s + _GRACE_S):
+                    await process.wait()
         finally:
             await asyncio.shield(_end(process))
         try:
@@ -107,8 +126,9 @@ class Verifier:
         except (OSError, ValueError):
             # The version may have killed it: that must not go on for ever, nor leave anything.
             await asyncio.to_thread(_clean_up, job)
+            code, took = process.returncode, Measurements(took_s=time.monotonic() - began_s)
             reason = f"the verification ended with status {code} and without a report"
-            return Report(job.model, job.version, "undecided", reason, [], Measurements())
+            return Report(job.model, job.version, "undecided", reason, [], took)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

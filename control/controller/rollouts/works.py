@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from control.core.rollout_facts import Result, Work
+from control.link.launcher_client import LauncherAway, ServerRefused
 from control.observability.logs import get_logger
+from control.repository.refusals import SourceChanged, StagingFailed
+from control.triton.management import TritonAway
 
 #: Work that could not be done, or that asks and was refused, is done again after this time.
 _AGAIN_S: Final = 5.0
@@ -17,11 +20,11 @@ _log = get_logger("rollouts")
 
 @dataclass(frozen=True, slots=True)
 class WorkKey:
-    """Which work, for which attempt; at which of its steps, where it is done at each."""
+    """Which work, for which attempt; at which weight, where it is done at each."""
 
     rollout: str
     work: Work
-    step: int | None = None
+    weight: float | None = None
 
 
 class NotDone(Exception):
@@ -38,17 +41,18 @@ class Works:
         self._running: dict[WorkKey, asyncio.Task[None]] = {}
         self._done: dict[WorkKey, Result] = {}
         self._stops: dict[str, str] = {}
+        self._held_up: dict[tuple[str, str], str] = {}
 
     def is_running(self, work: Work) -> bool:
         """Whether work of a kind is being done for any model."""
         return any(key.work is work for key in self._running)
 
-    def done(self, rollout: str, step: int) -> Mapping[Work, Result]:
-        """Give the results of an attempt; what is asked at each step, for this one."""
+    def done(self, rollout: str, weight: float) -> Mapping[Work, Result]:
+        """Give the results of an attempt; what is asked at each weight, for this one."""
         return {
             key.work: result
             for key, result in self._done.items()
-            if key.rollout == rollout and key.step in {None, step}
+            if key.rollout == rollout and key.weight in {None, weight}
         }
 
     def start(self, key: WorkKey, work: Coroutine[Any, Any, Result]) -> None:
@@ -57,11 +61,6 @@ class Works:
             work.close()
             return
         self._running[key] = asyncio.create_task(self._run(key, work))
-
-    def note(self, key: WorkKey, result: Result) -> None:
-        """Keep a result that has come otherwise."""
-        self._done[key] = result
-        self._wake.set()
 
     def stop(self, rollout: str, reason: str) -> None:
         """Note that an attempt has to end, and why."""
@@ -72,22 +71,38 @@ class Works:
         """Give why an attempt has to end; empty where it has not."""
         return self._stops.get(rollout, "")
 
+    def hold_up(self, rollout: str, part: str, reason: str) -> None:
+        """Note why a part of an attempt cannot be done, and is tried again; empty once it can."""
+        if reason:
+            self._held_up[rollout, part] = reason
+        else:
+            self._held_up.pop((rollout, part), None)
+
+    def held_up_by(self, rollout: str) -> str:
+        """Say what is in an attempt's way, empty where nothing is. Any thread may call."""
+        known = list(self._held_up.items())
+        return "; ".join(reason for (held_up, _), reason in known if held_up == rollout)
+
     def forget_others(self, rollouts: set[str]) -> None:
         """End the work of attempts that are over, and forget their results."""
         for key in [one for one in self._running if one.rollout not in rollouts]:
             self._running.pop(key).cancel()
         for key in [one for one in self._done if one.rollout not in rollouts]:
             del self._done[key]
+        for part in [one for one in self._held_up if one[0] not in rollouts]:
+            del self._held_up[part]
         for rollout in self._stops.keys() - rollouts:
             del self._stops[rollout]
 
     async def _run(self, key: WorkKey, work: Coroutine[Any, Any, Result]) -> None:
         try:
             result = await work
-        except NotDone as error:
-            _log.warning("work_not_done", work=key.work.value, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - nobody else hears of it
+            _tell(key, error)
+            self.hold_up(key.rollout, key.work.value, in_words(error))
             await asyncio.sleep(self._again_s)
         else:
+            self.hold_up(key.rollout, key.work.value, "")
             self._done[key] = result
             if key.work in _ASKED_AGAIN and not result.is_good:
                 asyncio.get_running_loop().call_later(self._again_s, self._done.pop, key, None)
@@ -95,3 +110,22 @@ class Works:
             if self._running.get(key) is asyncio.current_task():
                 del self._running[key]
             self._wake.set()
+
+
+def in_words(error: Exception) -> str:
+    """Say why something could not be done, without what only the log may hold, such as paths."""
+    match error:
+        case NotDone() | SourceChanged() | StagingFailed() | TritonAway() | ServerRefused():
+            return str(error)
+        case LauncherAway():
+            return "Seawall's launcher does not answer"
+        case OSError(strerror=str(reason)):
+            return reason
+    return f"an unforeseen failure ({type(error).__name__}): the log says more"
+
+
+def _tell(key: WorkKey, error: Exception) -> None:
+    if isinstance(error, NotDone | OSError):
+        _log.warning("work_not_done", work=key.work.value, reason=str(error))
+    else:
+        _log.error("work_failed", work=key.work.value, exc_info=error)

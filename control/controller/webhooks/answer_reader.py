@@ -33,6 +33,9 @@ class AnswerReader:
         self._fed_bytes += len(data)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.status = int(self._parser.get_status_code())
+            self.done = True  # what follows is not HTTP any more
         except httptools.HttpParserError:
             if not self.status:
                 raise NoAnswer("does not answer in HTTP") from None

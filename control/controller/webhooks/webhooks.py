@@ -157,6 +157,9 @@ class Webhooks:
             status, words = await call(url, body, self._signature(body), self._settings.timeout_s)
         except NoAnswer as error:
             return _Outcome(url.name, 0, str(error))
+        except Exception as error:  # noqa: BLE001 - another's answer: whatever it is must end nothing
+            _log.error("unforeseen_failure", host=url.name, exc_info=error)
+            return _Outcome(url.name, 0, f"cannot be understood: {type(error).__name__}")
         return _Outcome(url.name, status, words)
 
     def _signature(self, body: bytes) -> Mapping[str, str]:

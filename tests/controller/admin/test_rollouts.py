@@ -3,7 +3,7 @@
 import pytest
 
 from control.controller.admin.app import AdminParts, create_admin_app
-from control.core.canary_judge import JudgeCounts
+from control.core.judge_counts import JudgeCounts
 from tests.support.rollouts import COUNTS, canary, settled
 
 ROLLOUT = "/models/m/rollout"
@@ -77,6 +77,7 @@ def test_a_rollout_is_shown_whole(admin):
         "step_since": SINCE,
         "is_manual": False,
         "is_paused": False,
+        "held_up_by": "",
         "verdict": "failing",
         "verdict_reason": "its process died in 1 of 25 calls",
     }
@@ -87,6 +88,15 @@ def test_a_rollout_is_shown_whole(admin):
     }  # fmt: skip
     del document["versions"], document["rollout"]
     assert document == {"model": "m", "revision": 1, "stable": 1, "previous": None}
+
+
+def test_what_is_in_the_way_of_a_rollout_is_shown(admin):
+    """Until it is not any more."""
+    admin.rollouts.keep(canary())
+    admin.rollouts.works.hold_up("r-m", "stage", "No space left on device")
+    assert shown(admin, ROLLOUT)["rollout"]["held_up_by"] == "No space left on device"
+    admin.rollouts.works.hold_up("r-m", "stage", "")
+    assert shown(admin, ROLLOUT)["rollout"]["held_up_by"] == ""
 
 
 def test_rollouts_that_have_ended_are_shown_with_their_end(admin):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from control.core.canary_policy import CanaryPolicy, Sticky, StickyBy
 from control.core.rollout_phases import Phase
 from tests.support.rollouts import canary, settled
 
@@ -36,14 +37,11 @@ def test_a_canary_is_shown_with_its_share(admin):
 
 @pytest.mark.parametrize(
     ("sticky", "shown"),
-    [("by: tenant", "tenant"), ("by: header, header: X-User", "header:x-user")],
+    [(Sticky(StickyBy.TENANT), "tenant"), (Sticky(StickyBy.HEADER, "x-user"), "header:x-user")],
 )
-def test_what_requests_stick_by_is_the_contracts(admin, tmp_path, sticky, shown):
+def test_what_requests_stick_by_is_the_rollouts(admin, sticky, shown):
     """A header is named."""
-    folder = tmp_path / "model_repository" / "m"
-    folder.mkdir(parents=True)
-    (folder / "contract.yaml").write_text(f"canary: {{sticky: {{{sticky}}}}}\n")
-    admin.rollouts.keep(canary())
+    admin.rollouts.keep(canary(policy=CanaryPolicy(sticky=sticky)))
     assert admin.ask("GET", ROUTES).get_json()["canary"]["sticky"] == shown
 
 

@@ -9,7 +9,7 @@ def test_what_is_served_is_live_and_what_is_not_waits_for_an_order(store, places
     """The digests are those of the content, so that a change of the source shows."""
     book = RolloutBook(store.rollouts)
     adopt_served(book, places, 5.0)
-    record = store.rollouts.load("twice")
+    record = store.rollouts.load_all().get("twice")
     assert record.stable == 1
     assert {number: one.phase for number, one in record.versions.items()} == {
         1: Phase.LIVE,
@@ -23,7 +23,7 @@ def test_a_model_with_a_record_is_left_alone(store, places):
     book = RolloutBook(store.rollouts)
     adopt_served(book, places, 5.0)
     adopt_served(book, places, 9.0)
-    assert store.rollouts.load("twice").revision == 1
+    assert store.rollouts.load_all().get("twice").revision == 1
 
 
 def test_without_a_served_repository_there_is_nothing_to_adopt(store, places):

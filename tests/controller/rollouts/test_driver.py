@@ -87,6 +87,58 @@ async def test_without_the_lease_nothing_goes_forward_but_bad_versions_go_back(s
     assert world.actions() == [*before, "rolled_back"]
 
 
+async def test_who_follows_weighs_what_its_gateways_have_seen_together(store):
+    """A few failures at each of many gateways are many failures, whoever leads."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller(7, after=True)
+    with pytest.raises(Killed):
+        await world.live(driver, book)
+    driver, book = world.controller()
+    driver._lead.lease = None
+    world.calls = world.failures = 100
+    await world.live(driver, book, turns=2)
+    assert world.actions()[-1] == "rolled_back"
+    assert "100 of 100 calls failed" in record_of(store).versions[2].reason
+
+
+async def test_no_clock_makes_a_version_live_that_was_stopped_meanwhile(store):
+    """The controller was dead while it baked, and gateways report to the next one soon."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller(GOOD.index("pin_moved"), after=True)
+    with pytest.raises(Killed):
+        await world.live(driver, book)
+    world.now_s += 3600.0
+    calls, world.calls = world.calls, 0
+    driver, book = world.controller()
+    await driver.tick()
+    assert phases_of(store)[2] is Phase.PROMOTING
+    world.calls = calls + 1000
+    await driver.tick()
+    assert phases_of(store)[2] is Phase.PROMOTING
+    world.stopped = "it failed"
+    await driver.tick()
+    assert phases_of(store) == {1: Phase.LIVE, 2: Phase.ROLLED_BACK}
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+async def test_a_clock_that_is_set_changes_nothing(store, jump_s):
+    """Steps last as long as they last, and end."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller()
+    while "canary" not in world.actions():
+        await world.live(driver, book, turns=1)
+    await driver.tick()
+    world.ahead_s = jump_s
+    world.calls += 1000
+    await driver.tick()
+    assert world.actions()[-1] == "canary"
+    await world.live(driver, book)
+    assert world.actions() == GOOD
+
+
 async def test_a_step_of_one_whose_lease_has_gone_is_void(store):
     """Who was frozen and wakes up late changes nothing."""
     world = World(store)
@@ -99,7 +151,7 @@ async def test_a_step_of_one_whose_lease_has_gone_is_void(store):
 
 def record_of(store: StateStore) -> ModelRecord:
     """The record as it is kept."""
-    record = store.rollouts.load("m")
+    record = store.rollouts.load_all().get("m")
     assert record is not None
     return record
 

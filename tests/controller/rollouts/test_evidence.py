@@ -1,18 +1,21 @@
 """What a rollout is decided by, from a state that is a few values."""
 
 import asyncio
+import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from control.config import RepositorySettings
 from control.controller.loop import ControllerState
 from control.controller.rollouts import evidence as module
-from control.controller.rollouts.evidence import Evidence
+from control.controller.rollouts import policies as policies_module
+from control.controller.rollouts.evidence import FactsGatherer
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
 from control.controller.rollouts.works import Works
-from control.core.canary_policy import Isolation
+from control.core.canary_policy import DEFAULT_CANARY
 from control.core.rollout_begin import adopt, begin
 from control.core.rollout_record import ModelRecord
 from control.link.messages import VersionMessage
@@ -34,12 +37,12 @@ def state() -> ControllerState:
 
 
 @pytest.fixture
-async def evidence(state, places) -> Evidence:
+async def evidence(state, places) -> FactsGatherer:
     """Of that state, with no drops and no reports."""
     reports = CanaryReports(lambda _: None)
     works = Works(asyncio.Event())
     watch = RepositoryWatch(places.source, RepositorySettings())  # it has not looked yet
-    return Evidence(state, watch, reports, Policies(places.source), works)
+    return FactsGatherer(state, watch, reports, Policies(places.source), works)
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def record() -> ModelRecord:
     adopted = adopt("twice", {1: "one"}, (), 1.0)
     known = replace(adopted.versions[1], version=2)
     both = replace(adopted, versions={**adopted.versions, 2: known})
-    return begin(both, 2, Isolation.SAME_SERVER, "attempt", 1.0).record
+    return begin(both, 2, DEFAULT_CANARY, "attempt", 1.0).record
 
 
 async def test_nothing_is_ready_in_a_server_that_is_away(evidence, state, record):
@@ -70,6 +73,36 @@ async def test_a_dead_process_ends_the_attempt_without_any_traffic(
     assert (await evidence.gather(record)).stopped == "its Python process has died"
     state.versions = (message(1, ready=False), message(2))
     assert (await evidence.gather(record)).stopped == ""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"sequence_batching": {}}, {"model_transaction_policy": {"decoupled": True}}],
+)
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_gateways_cannot_split_is_known_from_either_version(
+    evidence, state, record, config, number
+):
+    """A sequence stays where it began, and a stream of answers is compared with nothing."""
+    assert (await evidence.gather(record)).can_be_split
+    text = json.dumps({"name": "twice", **config}).encode()
+    versions = [message(1), message(2)]
+    versions[number - 1] = msgspec.structs.replace(versions[number - 1], config_json=text)
+    state.versions = tuple(versions)
+    assert not (await evidence.gather(record)).can_be_split
+
+
+async def test_only_a_contract_that_can_be_read_has_a_say(evidence, places, record, monkeypatch):
+    """Who is in the middle of writing it has not said anything yet."""
+    monkeypatch.setattr(policies_module, "_FRESH_S", 0.0)
+    file = places.source / "twice" / "contract.yaml"
+    file.write_text("canary: {step_weights: [7]}")
+    assert (await evidence.gather(record)).policy.weights == (7.0,)
+    file.write_text("canary: {step_weights: [")
+    assert (await evidence.gather(record)).policy is None
+    file.unlink()
+    assert (await evidence.gather(record)).policy is None
+    assert (await evidence.policy("twice", 2)) == DEFAULT_CANARY
 
 
 async def test_what_is_loaded_is_not_only_what_can_answer(evidence, state, record):

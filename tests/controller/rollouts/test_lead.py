@@ -5,22 +5,23 @@ import contextlib
 
 from control.controller.rollouts.lead import NAME, Lead
 from control.errors import StateUnavailable
+from tests.support.databases import end_lease, held_lease
 from tests.support.polls import eventually
 
 
-async def test_only_one_leads_until_it_gives_way(store):
+async def test_only_one_leads_until_its_lease_has_run_out(store):
     """The other one takes over when the lease is free."""
     first, second = Lead(store.leases, "first"), Lead(store.leases, "second")
     await first.renew()
     await second.renew()
     assert first.lease is not None
     assert second.lease is None
-    store.leases.release(first.lease)
+    end_lease(store, NAME)
     await second.renew()
     await first.renew()
     assert second.lease is not None
     assert first.lease is None
-    assert store.leases.load(NAME).holder == "second"
+    assert held_lease(store, NAME) == second.lease
 
 
 async def test_a_restarted_controller_of_the_same_name_goes_on_at_once(store):
@@ -30,6 +31,18 @@ async def test_a_restarted_controller_of_the_same_name_goes_on_at_once(store):
     await after.renew()
     assert after.lease is not None
     assert after.lease.epoch == before.lease.epoch
+
+
+async def test_who_ends_gives_way_at_once(store):
+    """Nobody has to wait until its lease has run out."""
+    first, second = Lead(store.leases, "first"), Lead(store.leases, "second")
+    running = asyncio.create_task(first.run())
+    await eventually(lambda: first.lease is not None, "it leads")
+    running.cancel()
+    await asyncio.wait({running})
+    assert first.lease is None
+    await second.renew()
+    assert second.lease is not None
 
 
 async def test_without_the_database_nobody_leads():

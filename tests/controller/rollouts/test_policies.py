@@ -27,10 +27,13 @@ def test_a_contract_that_cannot_be_read_changes_nothing(places):
     policies = Policies(places.source)
     file = places.source / "twice" / "contract.yaml"
     before = policies.of("twice", 2)
+    assert policies.said("twice", 2) == before
     file.write_text("canary: {step_weights: [nonsense]}\n")
     assert policies.of("twice", 2) == before
+    assert policies.said("twice", 2) is None
     file.unlink()
     assert policies.of("twice", 2) == DEFAULT_CANARY
+    assert policies.said("twice", 2) is None
 
 
 def test_a_repository_that_is_away_changes_nothing(places):
@@ -41,13 +44,27 @@ def test_a_repository_that_is_away_changes_nothing(places):
     assert policies.of("twice", 2) == before
 
 
+def test_versions_that_nobody_asks_for_are_forgotten(places, monkeypatch):
+    """There is always another one; those that are asked for all along stay known."""
+    policies = Policies(places.source)
+    before = policies.of("twice", 1)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now_s)
+    for number in range(2, 100):
+        now_s = 1e9 + number * module._FORGOTTEN_S / 10
+        policies.of("twice", number)
+        policies.of("twice", 1)
+    assert len(policies._known) < 15
+    places.source.rename(places.source.with_name("away"))
+    assert policies.of("twice", 1) == before
+
+
 def test_a_model_that_others_call_is_tried_in_a_server_of_its_own(places):
     """A call within Triton that names no version would get the new one, unjudged."""
     policies = Policies(places.source)
-    assert policies.isolation("twice", 2) is Isolation.SAME_SERVER
+    assert policies.at_begin("twice", 2).isolation is Isolation.SAME_SERVER
     caller = places.source / "caller" / "1"
     caller.mkdir(parents=True)
     (caller / "model.py").write_text("request = InferenceRequest(model_name='twice')\n")
-    assert policies.isolation("twice", 2) is Isolation.OWN_SERVER
+    assert policies.at_begin("twice", 2).isolation is Isolation.OWN_SERVER
     places.source.rename(places.source.with_name("away"))
-    assert policies.isolation("twice", 2) is Isolation.SAME_SERVER
+    assert policies.at_begin("twice", 2).isolation is Isolation.SAME_SERVER

@@ -1,7 +1,7 @@
 """What gateways report of canaries, pooled."""
 
 from control.controller.rollouts.reports import CanaryReports
-from control.core.canary_judge import JudgeCounts
+from control.core.judge_counts import JudgeCounts
 from control.link.events import CanaryReport
 
 

@@ -1,25 +1,27 @@
 """A verification that says nothing is made again, and not for ever."""
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from control.controller.loop import ControllerState
 from control.controller.rollouts import verifier
-from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.verifier import Verifier
 from control.controller.rollouts.works import NotDone
 from control.core.canary_policy import Isolation
-from control.core.rollout_record import ModelRecord, Rollout
+from control.core.rollout_phases import Phase
+from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
 from control.verification.job import Job, Measurements, Report
 
-RECORD = ModelRecord("twice", stable=1)
+RECORD = ModelRecord("twice", stable=1, versions={2: VersionRecord(2, Phase.VERIFYING, "", 0.0)})
 ROLLOUT = Rollout("attempt", 2, 1, Isolation.SAME_SERVER, 0.0)
 
 
 def a_verifier(places) -> Verifier:
     places.paths.run.mkdir(parents=True)
-    return Verifier(ControllerState(), places, Policies(places.source))
+    return Verifier(ControllerState(), places)
 
 
 async def test_a_version_that_kills_its_verification_is_refused_in_the_end(places, monkeypatch):
@@ -33,6 +35,23 @@ async def test_a_version_that_kills_its_verification_is_refused_in_the_end(place
     assert not result.is_good
     assert "without a report" in result.detail
     assert not (places.paths.run / "v").exists()
+
+
+async def test_a_verification_that_does_not_end_is_ended(places, monkeypatch, tmp_path):
+    """Other models wait for it; the time that it has taken counts."""
+    places.stage("twice", 2)
+    hangs = tmp_path / "hangs"
+    hangs.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 600\n")
+    hangs.chmod(0o755)
+    monkeypatch.setattr(verifier.sys, "executable", str(hangs))
+    monkeypatch.setattr(verifier, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(verifier, "_GRACE_S", 0.2)
+    monkeypatch.setattr(verifier, "_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(verifier, "_LOADS", 0)
+    monkeypatch.setattr(verifier, "_MOST_UNDECIDED_S", 0.1)
+    async with asyncio.timeout(20):
+        result = await a_verifier(places).verify(RECORD, ROLLOUT)
+    assert result.detail.endswith("ended with status -9 and without a report")
 
 
 async def test_a_version_that_uses_up_all_the_time_gets_no_more_of_it(places, monkeypatch):
@@ -49,3 +68,34 @@ async def test_a_version_that_uses_up_all_the_time_gets_no_more_of_it(places, mo
     assert not (await verifying.verify(RECORD, ROLLOUT)).is_good
     with pytest.raises(NotDone):
         await verifying.verify(RECORD, replace(ROLLOUT, rollout="another attempt"))
+
+
+async def test_a_version_that_another_host_has_staged_is_copied_first(places, monkeypatch):
+    """Its leader is gone; what is verified here has to be what it was there."""
+    verifying = a_verifier(places)
+    digest = places.stage("twice", 2).digest
+    places.forget("twice", 2)
+
+    async def look(job: Job) -> Report:
+        assert (Path(job.staged) / "model.py").is_file()
+        assert (Path(job.model_files) / "config.pbtxt").is_file()
+        return Report(job.model, job.version, "good", "", [], Measurements())
+
+    monkeypatch.setattr(verifying, "_report", look)
+    assert (await verifying.verify(staged_with(digest), ROLLOUT)).is_good
+    with pytest.raises(NotDone, match="other files here than it began with"):
+        await verifying.verify(staged_with("another digest"), ROLLOUT)
+
+
+async def test_what_cannot_be_copied_here_is_refused_with_the_reason(places):
+    """As where it was dropped: only other content can mend it."""
+    verifying = a_verifier(places)
+    (places.source / "twice" / "config.pbtxt").write_text("max_batch_size: many")
+    result = await verifying.verify(RECORD, ROLLOUT)
+    assert not result.is_good
+    assert "max_batch_size" in result.detail
+
+
+def staged_with(digest: str) -> ModelRecord:
+    """A record of a version under verification."""
+    return replace(RECORD, versions={2: replace(RECORD.versions[2], digest=digest)})

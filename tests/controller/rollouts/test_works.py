@@ -53,19 +53,55 @@ async def test_work_that_could_not_be_done_is_done_again(works):
     works.start(KEY, verify())
     await eventually(lambda: not works.is_running(Work.VERIFY), "it has given up")
     assert works.done("attempt", 0) == {}
+    assert works.held_up_by("attempt") == "no memory"
     works.start(KEY, verify())
     await eventually(lambda: works.done("attempt", 0), "it is done")
+    assert works.held_up_by("attempt") == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "told"),
+    [
+        (OSError(28, "No space left on device", "/secret"), "No space left on device", "/secret"),
+        (
+            KeyError("/secret"),
+            "an unforeseen failure (KeyError): the log says more",
+            "KeyError: '/secret'",
+        ),
+    ],
+)
+async def test_work_that_fails_is_not_done_again_at_once(capsys, fault, reason, told):
+    """Nor does it fail without a word: why is seen by whoever asks, and all of it in the log."""
+    works = Works(asyncio.Event(), again_s=3600.0)
+    tries = []
+
+    async def verify() -> Result:
+        tries.append(1)
+        raise fault
+
+    for _ in range(3):
+        works.start(KEY, verify())
+        await eventually(lambda: works.held_up_by("attempt"), "it is held up")
+    assert len(tries) == 1
+    assert works.held_up_by("attempt") == reason
+    assert works.held_up_by("another") == ""
+    assert told in capsys.readouterr().out
+    works.forget_others(set())
+    assert works.held_up_by("attempt") == ""
 
 
 async def test_what_is_asked_at_each_step_holds_for_that_step(works):
     """A refusal is asked about again."""
-    works.note(WorkKey("attempt", Work.ASK_STEP, 0), Result(is_good=True))
-    assert Work.ASK_STEP in works.done("attempt", 0)
-    assert works.done("attempt", 1) == {}
+
+    async def agree() -> Result:
+        return Result(is_good=True)
 
     async def refuse() -> Result:
         return Result(is_good=False, detail="not yet")
 
+    works.start(WorkKey("attempt", Work.ASK_STEP, 0), agree())
+    await eventually(lambda: Work.ASK_STEP in works.done("attempt", 0), "it has answered")
+    assert works.done("attempt", 1) == {}
     works.start(WorkKey("attempt", Work.ASK_STEP, 1), refuse())
     await eventually(lambda: works.done("attempt", 1), "it has answered")
     await eventually(lambda: not works.done("attempt", 1), "it may be asked again")

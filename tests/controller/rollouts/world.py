@@ -8,13 +8,14 @@ from typing import Any
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.driver import RolloutDriver
 from control.controller.rollouts.works import WorkKey, Works
-from control.core.canary_judge import JudgeCounts
-from control.core.canary_policy import CanaryPolicy, Isolation
+from control.core.canary_policy import CanaryPolicy
+from control.core.judge_counts import JudgeCounts
 from control.core.rollout import Step
 from control.core.rollout_begin import adopt
 from control.core.rollout_facts import DropState, Facts, Result, SourceFolder, Work
 from control.core.rollout_record import ModelRecord
 from control.core.rollout_route import versions_in_main
+from control.core.step_watch import StepWatch
 from control.errors import StateConflict
 from control.state.audit import Act
 from control.state.store import StateStore
@@ -55,8 +56,11 @@ class World:
     folders: dict[int, SourceFolder] = field(default_factory=dict)
     loaded: set[int] = field(default_factory=lambda: {1})
     calls: int = 0
+    failures: int = 0
     stopped: str = ""
     now_s: float = 1000.0
+    #: What the clock on the wall is ahead of the one that nobody sets.
+    ahead_s: float = 0.0
     done: list[tuple[str, Work]] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -94,7 +98,7 @@ class World:
             performer,
             lead,
             wake,
-            clock=lambda: self.now_s,  # type: ignore[arg-type]
+            clock=lambda: self.now_s + self.ahead_s,  # type: ignore[arg-type]
         )
         return driver, book
 
@@ -106,12 +110,17 @@ class World:
 class _Evidence:
     def __init__(self, world: World, works: Works) -> None:
         self._world, self._works = world, works
+        self._steps = StepWatch(world.now_s)
 
     def models(self) -> set[str]:
         return {"m"}
 
-    async def isolation(self, _model: str, _version: int) -> Isolation:
-        return POLICY.isolation
+    async def policy(self, _model: str, _version: int) -> CanaryPolicy:
+        return POLICY
+
+    def counts(self, _rollout: str) -> JudgeCounts:
+        world = self._world
+        return JudgeCounts(world.calls, world.failures, stable_calls=10 * world.calls)
 
     def stopped(self, _rollout: str) -> str:
         return self._world.stopped
@@ -121,13 +130,15 @@ class _Evidence:
 
     async def gather(self, record: ModelRecord) -> Facts:
         world, rollout = self._world, record.rollout
-        facts = Facts(dict(world.folders), frozenset(world.loaded), policy=POLICY)
+        facts = Facts(dict(world.folders), frozenset(world.loaded))
         if rollout is None:
             return facts
+        counts, wall_s = self.counts(rollout.rollout), world.now_s + world.ahead_s
         return replace(
             facts,
-            done=self._works.done(rollout.rollout, rollout.step),
-            counts=JudgeCounts(calls=world.calls, stable_calls=10 * world.calls),
+            done=self._works.done(rollout.rollout, rollout.weight),
+            counts=counts,
+            step=self._steps.look(rollout, counts.calls, wall_s, world.now_s),
             stopped=world.stopped,
         )
 
@@ -140,10 +151,12 @@ class _Performer:
         rollout = record.rollout
         if rollout is None or due is None:
             return
-        step = rollout.step if due is Work.ASK_STEP else None
+        weight = rollout.weight if due is Work.ASK_STEP else None
         self._world.done.append((rollout.rollout, due))
-        result = Result(is_good=True, detail="two" if due is Work.STAGE else "")
-        self._works.note(WorkKey(rollout.rollout, due, step), result)
+        self._works.start(WorkKey(rollout.rollout, due, weight), self._do(due))
+
+    async def _do(self, due: Work) -> Result:
+        return Result(is_good=True, detail="two" if due is Work.STAGE else "")
 
     def forget_others(self, rollouts: set[str]) -> None:
         self._works.forget_others(rollouts)

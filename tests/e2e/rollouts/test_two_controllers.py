@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.rollouts.traffic import SteadyTraffic
-from tests.e2e.rollouts.versions import drop, make_repository
+from tests.e2e.rollouts.versions import MODEL, drop, make_repository
 from tests.e2e.rollouts.watching import phase, wait_for
 from tests.support.stack import Stack, kill, wait_until
 
@@ -54,6 +54,21 @@ def test_the_other_takes_over_from_a_leader_that_is_gone(pair):
         leader.stop()
         wait_for(rest, 2, "live")
         assert '"leading"' in rest.log.read_text()
+    assert clients.traffic.failed == []
+
+
+def test_a_version_apart_is_tried_on_either_host(pair):
+    """Each copies it and has a server for it; the leader has no traffic, so that it waits."""
+    repository, one, other = pair
+    contract = repository / MODEL / "contract.yaml"
+    apart = "canary:\n  isolation: own_server\n"
+    contract.write_text(contract.read_text().replace("canary:\n", apart))
+    leader = one if '"leading"' in one.log.read_text() else other
+    rest = other if leader is one else one
+    with SteadyTraffic(rest.http) as clients:
+        drop(repository, 2, "good")
+        wait_until(lambda: clients.traffic.tracks()["canary"] > 0, "it answers there", 90.0)
+        assert phase(leader, 2) == "canary"
     assert clients.traffic.failed == []
 
 
