@@ -18,7 +18,7 @@ _EXAMPLES = ("filetype", "sentiment")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the page if asked to; 1 where a promise was broken."""
     options = _parse(arguments)
-    good = [_told(good_version(model)) for model in options.good]
+    good = [_told(good_version(model, options.good_runs)) for model in options.good]
     bad = [_told(one) for kind in options.bad for one in bad_versions(kind, options.runs)]
     same = same_versions(options.same) if options.same else ([], 0, 0)
     text = page(bad, same, good, f" with {os.cpu_count()} cores")
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Path(PAGE).write_text(text)
     is_kept = (
         all(one.end == "rolled_back" and not one.failed and one.to_zero_s <= 1.0 for one in bad)
-        and all(one.end == "live" and not one.failed for one in good)
+        and all(one.live == one.runs and not one.failed for one in good)
         and all(end == "live" for end in same[0])
         and not same[2]
     )
@@ -45,6 +45,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--same", type=int, default=20, help="rollouts of an identical version")
     parser.add_argument("--bad", nargs="*", default=list(BAD_IN_TRAFFIC), help="which bad versions")
     parser.add_argument("--good", nargs="*", default=list(_EXAMPLES), help="which examples")
+    parser.add_argument("--good-runs", type=int, default=3, help="of each example")
     parser.add_argument("--write-docs", action="store_true", help=f"write {PAGE}")
     return parser.parse_args(arguments)
 

@@ -54,7 +54,8 @@ def bad_table(runs: Sequence[Bad]) -> str:
 
 
 def good_table(good: Good) -> str:
-    """One good version, phase by phase."""
+    """One good version, phase by phase, all runs together."""
+    before_s = good.spans[0].p99_s
     rows = [
         [
             one.phase,
@@ -62,10 +63,11 @@ def good_table(good: Good) -> str:
             one.requests,
             f"{one.p50_s * _MS:.1f} ms",
             f"{one.p99_s * _MS:.1f} ms",
+            f"{one.p99_s / before_s:.1f}" if before_s else "",
         ]
         for one in good.spans
     ]
-    return _table(["phase", "lasted", "requests", "p50", "p99"], rows)
+    return _table(["phase", "lasted (mean)", "requests", "p50", "p99", "times before"], rows)
 
 
 def page(
@@ -85,7 +87,8 @@ def page(
         "## Good versions of the examples\n",
     ]
     for one in good:
-        parts.append(f"`{one.model}`: {one.end}; {one.requests} requests, {one.failed} failed.\n")
+        live = f"live {one.live} times of {one.runs}"
+        parts.append(f"`{one.model}`: {live}; {one.requests} requests, {one.failed} failed.\n")
         parts.append(good_table(one))
     return "\n".join(parts)
 

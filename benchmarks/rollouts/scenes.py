@@ -5,11 +5,13 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from tests.e2e.rollouts.examples import ASK, drop_second, repository_with_first_versions
 from tests.e2e.rollouts.kinds import BAD_IN_TRAFFIC
@@ -22,6 +24,9 @@ _BEFORE_S: Final = 10.0
 _SOME: Final = 100
 _TIMEOUT_S: Final = 300.0
 _ENDS: Final = ("rolled_back", "rejected", "live")
+
+#: How long a phase lasted, and what each request in it took.
+_Part = tuple[float, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the requests of one phase of a good version took."""
+    """What the requests of one phase of a good version took; ``lasted_s`` is the mean."""
 
     phase: str
     lasted_s: float
@@ -57,10 +62,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """One good version; the first span is the time before its drop."""
+    """One good version, as often as it was dropped; the first span is the time before its drop."""
 
     model: str
-    end: str
+    live: int
+    runs: int
     requests: int
     failed: int
     spans: tuple[Span, ...]
@@ -118,8 +124,19 @@ def same_versions(count: int) -> tuple[list[str], int, int]:
     return ends, len(clients.traffic.answers), len(clients.traffic.failed)
 
 
-def good_version(model: str) -> Good:
-    """Drop an example's second version."""
+def good_version(model: str, runs: int) -> Good:
+    """Drop an example's second version so many times, each on a Seawall of its own."""
+    done = [_good_run(model) for _ in range(runs)]
+    phases = list(dict.fromkeys(name for _, _, parts in done for name in parts))
+    spans = [_span(name, [one[name] for _, _, one in done if name in one]) for name in phases]
+    answers = [one for _, traffic, _ in done for one in traffic.answers]
+    failed = [one for _, traffic, _ in done for one in traffic.failed]
+    ends = [end for end, _, _ in done]
+    return Good(model, ends.count("live"), runs, len(answers), len(failed), tuple(spans))
+
+
+def _good_run(model: str) -> tuple[str, Traffic, dict[str, _Part]]:
+    """Give the end, all answers, and those of each phase, the time before and after among them."""
     with _folder() as folder:
         repository = repository_with_first_versions(folder / "examples")
         with (
@@ -135,18 +152,18 @@ def good_version(model: str) -> Good:
             end = version(stack, 2, model).get("phase", "")
             wait_until(lambda: time.monotonic() > marks[-1][1] + _BEFORE_S, "a time after")
             marks.append(("", time.monotonic()))
-    traffic = clients.traffic
-    spans = [
-        Span(
-            name,
-            until_s - since_s,
-            sum(since_s <= one.at_s < until_s for one in traffic.answers),
-            traffic.percentile_s(0.5, since_s, until_s),
-            traffic.percentile_s(0.99, since_s, until_s),
-        )
-        for (name, since_s), (_, until_s) in itertools.pairwise(marks)
-    ]
-    return Good(model, end, len(traffic.answers), len(traffic.failed), tuple(spans))
+    parts: dict[str, _Part] = {}
+    for (name, since_s), (_, until_s) in itertools.pairwise(marks):
+        took = [one.took_s for one in clients.traffic.answers if since_s <= one.at_s < until_s]
+        parts[name] = until_s - since_s, took
+    return end, clients.traffic, parts
+
+
+def _span(name: str, parts: Sequence[_Part]) -> Span:
+    took = np.array([one for _, durations in parts for one in durations] or [0.0])
+    p50_s, p99_s = np.percentile(took, [50, 99])
+    lasted_s = statistics.mean(one for one, _ in parts)
+    return Span(name, lasted_s, sum(len(one) for _, one in parts), float(p50_s), float(p99_s))
 
 
 def medians(values: list[float]) -> tuple[float, float]:

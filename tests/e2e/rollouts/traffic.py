@@ -53,11 +53,6 @@ class Traffic:
         """When the last answer of a canary came."""
         return max((one.at_s for one in self.answers if one.track == "canary"), default=0.0)
 
-    def percentile_s(self, share: float, since_s: float, until_s: float) -> float:
-        """A percentile of how long answers took."""
-        took = [one.took_s for one in self.answers if since_s <= one.at_s < until_s]
-        return float(np.percentile(took, share * 100)) if took else 0.0
-
 
 class SteadyTraffic(Crowd):
     """``rate`` requests a second in all, from ``count`` clients, each at its own even pace.
