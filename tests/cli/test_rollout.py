@@ -181,7 +181,8 @@ class Terminal:
         self._screen, inside = pty.openpty()
         environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "200"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "control", *arguments],
+            # Shells have what runs in the background ignore Ctrl-C, and tests may run there.
+            ["env", "--default-signal=INT", sys.executable, "-m", "control", *arguments],
             cwd=directory, env=environ, stdin=inside, stdout=inside, stderr=inside,
         )  # fmt: skip
         os.close(inside)
