@@ -30,13 +30,27 @@ def adopt_orphans() -> None:
 def step_back() -> None:
     """Leave processors and memory to others, for this process and all that it starts.
 
-    Live models on the same cores go first, and where memory runs out this is what is killed.
+    Live models on the same cores go first, and where memory runs out this is what is killed. It has
+    a session of its own from now on.
     """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _MOST_NICE)
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with contextlib.suppress(OSError):
+        os.setsid()
+        have_session_yield(os.getpid())
+    with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+
+
+def have_session_yield(pid: int) -> None:
+    """Have the session of a process yield to other sessions; for each that is begun here.
+
+    Linux may share the processors among sessions first (autogroups): priorities count only among
+    the processes of one.
+    """
+    with contextlib.suppress(OSError):  # a kernel without them, or control groups instead
+        Path(f"/proc/{pid}/autogroup").write_text(str(_MOST_NICE))
 
 
 def ask_for_a_little() -> None:

@@ -26,6 +26,7 @@ from control.verification.lifetime import (
     end_group,
     end_leftovers,
     guarded,
+    have_session_yield,
 )
 from control.verification.stub_processes import how_it_ended
 from control.verification.verdicts import CannotJudge
@@ -94,6 +95,7 @@ async def scratch_triton(settings: TritonSettings, directory: Path) -> AsyncIter
     triton = EmbeddedTriton(settings, paths, secret, settings.repository, Loads)
     plan = triton.child_plan()
     process = start(plan)
+    have_session_yield(process.pid)
     attending = asyncio.ensure_future(plan.attend(process))
     try:
         with guarded(process.pid):

@@ -100,6 +100,28 @@ def test_it_gives_way_to_everybody_else(hung: Drop) -> None:
         process.wait(20)
 
 
+def test_its_sessions_yield_to_those_of_others(hung: Drop) -> None:
+    """Linux may share the processors among sessions, whatever the priorities in them."""
+    if not Path("/proc/self/autogroup").exists():
+        pytest.skip("this kernel does not share the processors among sessions")
+    ours = autogroup(os.getpid())
+    with running(hung.job()) as process:
+        wait_until(lambda: hanging(hung), "the version hangs")
+        servers = set(processes(mark(hung))) - set(hanging(hung))
+        groups = [autogroup(pid) for pid in (process.pid, *servers)]
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    assert {nice for _, nice in groups} == {"19"}
+    assert autogroup(os.getpid()) == ours
+    assert ours not in groups
+
+
+def autogroup(pid: int) -> tuple[str, str]:
+    """The name and the niceness of a process's group, as ``/autogroup-1 nice 0`` says."""
+    name, _, nice = Path(f"/proc/{pid}/autogroup").read_text().split()
+    return name, nice
+
+
 def test_it_does_not_go_on_for_ever(hung: Drop) -> None:
     """The whole has a limit of its own; that says nothing of the version."""
     hung.timeout_s = 4.0
