@@ -1,6 +1,5 @@
 """A pytest plugin: a real PostgreSQL for tests, from a package, started when a test asks for it."""
 
-import ctypes
 import itertools
 import os
 import pwd
@@ -9,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import psycopg
 import pytest
 
+from control.launcher.child import die_with_parent
 from tests.support.stack import wait_until
 
 _START_TIMEOUT_S: Final = 60.0
@@ -32,8 +33,6 @@ _SETTINGS: Final = (
     "listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=200",
     "shared_buffers=16MB", "dynamic_shared_memory_type=mmap", "autovacuum=off",
 )  # fmt: skip
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None)
 
 
 class PostgresServer:
@@ -94,7 +93,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C ends the tests first, and they the server
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no more than a system call
+                preexec_fn=partial(die_with_parent, signal.SIGINT),  # noqa: PLW1509 - no more than a system call
                 **self._identity,
             )
         wait_until(self._is_ready, "PostgreSQL answers", _START_TIMEOUT_S)
@@ -136,11 +135,6 @@ class PostgresServer:
 
     def _told(self) -> str:
         return f"PostgreSQL does not start: {self._log.read_text(errors='replace')}"
-
-
-def _end_with_parent() -> None:
-    """Runs in the child before exec: tests that are killed leave no server (Linux)."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 @pytest.fixture(scope="session")
