@@ -102,6 +102,16 @@ async def identity(exchange: Exchange) -> None:
     await exchange.send(exchange.infer_reply([output]))
 
 
+def after(delay_s: float) -> Act:
+    """Answer, but later."""
+
+    async def act(exchange: Exchange) -> None:
+        await asyncio.sleep(delay_s)
+        await identity(exchange)
+
+    return act
+
+
 def answer_with(*outputs: tuple[str, str, list[int], bytes]) -> Act:
     """Answer with these outputs, whatever was asked."""
 

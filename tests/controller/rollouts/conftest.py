@@ -7,6 +7,7 @@ from control.controller.rollouts.places import Places
 from control.repository.served import ServedRepository
 from control.runtime import RuntimePaths
 from control.state.store import StateStore
+from tests.controller.rollouts.serving_scene import Scene
 from tests.e2e.rollouts.versions import drop, make_repository
 from tests.support.databases import open_store
 
@@ -35,3 +36,9 @@ def places(tmp_path: Path) -> Places:
     served.write_config("twice", [1])
     drop(source, 2, "good")
     return found
+
+
+@pytest.fixture
+async def scene(store: StateStore, places: Places) -> Scene:
+    """Serving, with all around it."""
+    return Scene(store, places)

@@ -1,113 +1,16 @@
 """What is served follows the records: compared and mended until it does."""
 
-import asyncio
-from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 
 from control.controller.rollouts import places as places_module
 from control.controller.rollouts import serving
-from control.controller.rollouts.adoption import adopt_served
-from control.controller.rollouts.book import RolloutBook
-from control.controller.rollouts.policies import Policies
-from control.controller.rollouts.serving import MainServer, Serving
-from control.controller.rollouts.works import Works
-from control.core.canary_policy import DEFAULT_CANARY
-from control.core.rollout import Step, end
-from control.core.rollout_begin import begin
+from control.core.rollout import end
 from control.core.rollout_phases import Phase
-from control.core.rollout_record import ModelRecord
 from control.repository.refusals import StagingFailed
-from control.state.audit import Act
 from control.triton.management import LoadFailed, TritonAway
 from tests.support.polls import eventually
-
-ACT = Act("test", "", 1.0, "because")
-
-
-class Triton:
-    """A tritonserver that loads what it is told, unless it is told to fail."""
-
-    def __init__(self) -> None:
-        self.versions: dict[int, str] | None = {1: "READY"}
-        self.loads: list[frozenset[int]] = []
-        self.fault: Exception | None = None
-        self.quiet_for: list[frozenset[int]] = []
-        self.is_quiet = True
-        self.ended: list[frozenset[int]] = []
-
-    def states(self, _model: str) -> dict[int, str] | None:
-        return self.versions
-
-    async def load(self, _model: str, versions: Collection[int], _timeout_s: float) -> None:
-        self.loads.append(frozenset(versions))
-        if self.fault is not None:
-            raise self.fault
-        self.versions = dict.fromkeys(versions, "READY")
-
-    async def quiet(self, _model: str, versions: frozenset[int], _patience_s: float) -> bool:
-        assert set(versions) <= set(self.versions or {})
-        self.quiet_for.append(versions)
-        return self.is_quiet
-
-    def end_hung(self, _model: str, versions: frozenset[int]) -> int:
-        self.ended.append(versions)
-        return len(versions)
-
-
-class Scene:
-    """Serving, with all around it."""
-
-    def __init__(self, store, places) -> None:
-        self.triton = Triton()
-        self.places = places
-        self.book = RolloutBook(store.rollouts)
-        self.works = Works(asyncio.Event())
-        adopt_served(self.book, places, 1.0)
-        main = MainServer(self.triton, self.triton, self.triton.quiet)
-        policies = Policies(places.source)
-        self.serving = Serving(self.book, main, places, policies, self.works)
-
-    @property
-    def record(self) -> ModelRecord:
-        record = self.book.record("twice")
-        assert record is not None
-        return record
-
-    def change(self, record: ModelRecord) -> None:
-        self.book.commit(self.record, Step(record, "changed", "because"), ACT)
-
-    def begin(self, attempt: str = "attempt") -> None:
-        """Bring version 2 to where it is loaded."""
-        digest = self.places.stage("twice", 2).digest
-        known = replace(self.record.versions[1], version=2, phase=Phase.DETECTED)
-        with_two = replace(self.record, versions={**self.record.versions, 2: known})
-        begun = begin(with_two, 2, DEFAULT_CANARY, attempt, 1.0).record
-        loading = replace(begun.versions[2], phase=Phase.LOADING, digest=digest)
-        self.change(replace(begun, versions={**begun.versions, 2: loading}))
-
-    def forget(self, version: int) -> None:
-        """Let the record know nothing of a version: its folder is gone."""
-        versions = {n: one for n, one in self.record.versions.items() if n != version}
-        self.change(replace(self.record, versions=versions))
-
-    def copies(self) -> set[str]:
-        """Name what lies where versions are staged, and the versions that are served."""
-        staged = self.places.paths.staged / "twice"
-        served = {f"served {number}" for number in self.places.served.versions("twice")}
-        return served | {one.name for one in staged.iterdir()}
-
-    async def settled(self) -> None:
-        """Tick until there is nothing to do."""
-        for _ in range(5):
-            self.serving.tick()
-            await eventually(lambda: not self.serving._busy, "it is not busy")
-
-
-@pytest.fixture
-async def scene(store, places):
-    return Scene(store, places)
 
 
 async def test_what_is_served_already_is_left_alone(scene):
@@ -191,61 +94,6 @@ async def test_a_version_that_is_forgotten_while_it_is_loaded_is_unloaded_too(sc
     await scene.settled()
     assert scene.triton.loads[-1] == frozenset({1})
     assert scene.copies() == {"served 1", "1.model"}
-
-
-async def test_a_version_that_is_dropped_again_and_again_leaves_no_copy(scene):
-    """Whatever became of it each time: rejected before it was loaded, say."""
-    for number in range(3):
-        scene.begin(f"attempt {number}")
-        assert "2" in scene.copies()
-        scene.change(end(scene.record, "it answers NaN", 2.0).record)
-        await scene.settled()
-        assert scene.copies() == {"served 1", "1.model"}
-        scene.forget(2)
-    assert scene.triton.loads == []
-
-
-async def test_the_copy_of_a_version_under_way_is_kept(scene):
-    """Until it is moved to what is served, and for as long as it is loaded."""
-    await scene.settled()
-    scene.begin()
-    scene.triton.versions = {1: "READY", 2: "LOADING"}
-    await scene.settled()
-    assert {"2", "2.model"} <= scene.copies()
-    scene.change(end(scene.record, "it takes too long", 2.0).record)
-    await scene.settled()
-    assert "2" in scene.copies(), "tritonserver is still reading it"
-    scene.triton.versions = {1: "READY", 2: "UNAVAILABLE"}
-    await scene.settled()
-    assert scene.copies() == {"served 1", "1.model"}
-
-
-async def test_what_a_killed_controller_has_left_is_removed(scene):
-    """Copies that are not done, and those of versions that were forgotten meanwhile."""
-    staged = scene.places.paths.staged / "twice"
-    for name in ("7", "7.model", ".8.draft"):
-        (staged / name).mkdir()
-    await scene.settled()
-    assert scene.copies() == {"served 1", "1.model"}
-
-
-async def test_a_version_that_begins_anew_meanwhile_keeps_its_copy(scene, monkeypatch):
-    """An order comes between the look at the copies and their removal."""
-    await scene.settled()
-    scene.begin()
-    scene.change(end(scene.record, "it failed", 2.0).record)
-    copied = places_module.Places.copied
-
-    def look(places, model):
-        found = copied(places, model)
-        scene.begin("another attempt")
-        return found
-
-    monkeypatch.setattr(places_module.Places, "copied", look)
-    scene.serving.tick()
-    await eventually(lambda: not scene.serving._busy, "it is not busy")
-    assert scene.record.rollout.rollout == "another attempt"
-    assert {"2", "2.model"} <= scene.copies()
 
 
 async def test_a_version_that_hangs_is_killed_before_it_is_unloaded(scene):

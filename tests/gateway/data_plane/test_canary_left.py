@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.fakes.fake_triton import Act, hang, model_raised, stub_died
+from tests.fakes.fake_triton import Act, after, hang, model_raised, stub_died
 from tests.gateway.conftest import value_of
 from tests.gateway.data_plane.conftest import Plane
 from tests.gateway.data_plane.protected_versions import upon
@@ -18,7 +18,6 @@ from tests.gateway.data_plane.rollout_scene import (
     ends_of,
     learn_times,
 )
-from tests.gateway.data_plane.test_canary_time import after
 from tests.support.polls import eventually
 
 #: The canary's time, beside a stable that answers at once, is a second.

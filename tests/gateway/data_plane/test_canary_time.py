@@ -9,7 +9,7 @@ import pytest
 
 from control.core.routes import Route
 from control.core.snapshot import VersionView
-from tests.fakes.fake_triton import Act, Exchange, hang, identity
+from tests.fakes.fake_triton import after, hang
 from tests.gateway.data_plane.conftest import Plane, json_of
 from tests.gateway.data_plane.protected_versions import PATH
 from tests.gateway.data_plane.rollout_scene import (
@@ -27,16 +27,6 @@ from tests.gateway.data_plane.rollout_scene import (
     version,
 )
 from tests.support.polls import eventually
-
-
-def after(delay_s: float) -> Act:
-    """Answer, but later."""
-
-    async def act(exchange: Exchange) -> None:
-        await asyncio.sleep(delay_s)
-        await identity(exchange)
-
-    return act
 
 
 async def test_a_hung_canary_leaves_time_for_stable(plane: Plane) -> None:
