@@ -1,4 +1,4 @@
-"""How long a verification and what it has started may live, and how little they may take."""
+"""How long a verification and what it has started may live."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,6 @@ _LIBC: Final = ctypes.CDLL(None)
 _POLL_S: Final = 0.5
 _END_POLL_S: Final = 0.02
 _END_TIMEOUT_S: Final = 5.0
-_MOST_NICE: Final = 19
-_FIRST_TO_GO: Final = "1000"
 #: Ends a whole process group when its input ends without a word: its writer is dead.
 _GUARD: Final = 'read -r _ || kill -s KILL -- "-$0"'
 
@@ -25,38 +23,6 @@ _GUARD: Final = 'read -r _ || kill -s KILL -- "-$0"'
 def adopt_orphans() -> None:
     """Become the parent of what a server leaves behind, so that nothing gets out of sight."""
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def step_back() -> None:
-    """Leave processors and memory to others, for this process and all that it starts.
-
-    Live models on the same cores go first, and where memory runs out this is what is killed. It has
-    a session of its own from now on.
-    """
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _MOST_NICE)
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        os.setsid()
-        have_session_yield(os.getpid())
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
-
-
-def have_session_yield(pid: int) -> None:
-    """Have the session of a process yield to other sessions; for each that is begun here.
-
-    Linux may share the processors among sessions first (autogroups): priorities count only among
-    the processes of one.
-    """
-    with contextlib.suppress(OSError):  # a kernel without them, or control groups instead
-        Path(f"/proc/{pid}/autogroup").write_text(str(_MOST_NICE))
-
-
-def ask_for_a_little() -> None:
-    """Take the least share of the processors that is more than none."""
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def parent_gone(parent: int) -> None:

@@ -20,14 +20,10 @@ from typing import Final, NoReturn
 from control.launcher.child import die_with_parent
 from control.observability.logs import configure_logs, get_logger
 from control.verification.job import Job, JobUnusable, Measurements, Report, read_job, write_report
-from control.verification.lifetime import (
-    adopt_orphans,
-    ask_for_a_little,
-    parent_gone,
-    step_back,
-)
+from control.verification.lifetime import adopt_orphans, parent_gone
 from control.verification.run import verify
 from control.verification.verdicts import Starved
+from control.verification.yielding import ask_for_a_little, step_back
 
 _JUDGED: Final = 0
 _UNDECIDED: Final = 1

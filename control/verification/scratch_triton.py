@@ -21,15 +21,10 @@ from control.triton.management import TritonAway, TritonManagement, read_documen
 from control.triton.server_command import grpc_address
 from control.triton.shared_memory import remove_leaked_regions
 from control.triton.upstream import Upstream
-from control.verification.lifetime import (
-    end_children,
-    end_group,
-    end_leftovers,
-    guarded,
-    have_session_yield,
-)
+from control.verification.lifetime import end_children, end_group, end_leftovers, guarded
 from control.verification.stub_processes import how_it_ended
 from control.verification.verdicts import CannotJudge
+from control.verification.yielding import have_session_yield
 
 _POLL_S: Final = 0.05
 _CONNECTIONS: Final = 64
