@@ -67,7 +67,7 @@ class RepositoryWatch:
         return self._book.model_files() if self._is_seen else None
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Look until something fails that should not; nothing is shown then until it runs again."""
         self._notices = await asyncio.to_thread(self._listen)
         look: asyncio.Task[None] | None = None
         try:
@@ -184,6 +184,7 @@ class RepositoryWatch:
             asyncio.get_running_loop().remove_reader(self._notices.fileno())
 
     def _stop(self, look: "asyncio.Task[None] | None") -> None:
+        self._is_seen = False
         if self._reading is not None:
             self._reading.cancel()
         self._ignore_notices()

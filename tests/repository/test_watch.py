@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from control.config import RepositorySettings
+from control.repository.watch import RepositoryWatch
 from tests.repository.source_models import VERSION, write_files, write_model
 from tests.repository.watched_source import COMPLETE, NEVER_S, POLL_S, WRITING, Scene, watching
 from tests.support.polls import eventually
@@ -46,6 +48,24 @@ async def test_a_changed_file_of_a_version_changes_its_fingerprint_and_digest(sc
     after = scene.drop(1)
     assert after
     assert after.fingerprint != before.fingerprint
+
+
+async def test_a_watch_that_has_failed_shows_nothing_until_it_runs_again(tmp_path, monkeypatch):
+    """What it saw may have changed since."""
+    write_model(tmp_path / "source", "m", 1)
+    watch = RepositoryWatch(tmp_path / "source", RepositorySettings(settle_s=0.1, poll_s=POLL_S))
+    running = asyncio.create_task(watch.run())
+    await eventually(watch.drops, "it is seen")
+    with monkeypatch.context() as fault:
+        fault.setattr("control.repository.watch.look_at", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await running
+    assert watch.drops() is None
+    assert watch.models() is None
+    running = asyncio.create_task(watch.run())
+    await eventually(watch.drops, "it is seen again")
+    running.cancel()
+    await asyncio.wait({running})
 
 
 async def test_a_repository_that_is_away_shows_nothing(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from control.child import ChildSetup
 from control.controller.announcement import announcements
 from control.controller.directive_source import DirectiveSource
 from control.controller.event_stream import EventStream
+from control.controller.forever import run_for_ever
 from control.controller.guards import GuardWatch
 from control.controller.loop import ControllerState
 from control.controller.rollouts.adoption import adopt_served
@@ -136,9 +137,11 @@ class Rollouts:
         self.book.on_change(partial(self._call_soon, directives.poke))
         self.book.on_change(partial(self._call_soon, serving.wake.set))
         async with asyncio.TaskGroup() as parts:
-            parts_of_ours = (driver, serving, apart, self._series)
-            for part in (self._lead, self._watch, self._hooks, *parts_of_ours):
+            for part in (self._lead, driver, serving, apart, self._series):
                 parts.create_task(part.run())
+            # A failure ends these: they begin anew, as every other part goes on.
+            parts.create_task(run_for_ever("watch", self._watch.run, 0.0))
+            parts.create_task(run_for_ever("webhooks", self._hooks.run, 0.0))
 
     def _call_soon(
         self, follow: Callable[[], None], _before: ModelRecord | None, _step: Step

@@ -1,7 +1,9 @@
 """What the parts of two controllers on one database are to each other."""
 
+import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,7 @@ from control.core.rollout import Step, end
 from control.runtime import RuntimePaths
 from control.state.audit import Act
 from control.state.store import StateStore
+from tests.support.polls import eventually
 from tests.support.rollouts import canary
 
 ACT = Act("test", "", 1.0)
@@ -26,7 +29,8 @@ class Host:
     def __init__(self, store: StateStore, folder: Path, run_id: str) -> None:
         source = folder / "models"
         source.mkdir(parents=True)
-        settings = load_settings(None, {}, {"triton.repository": str(source)})
+        given = {"triton.repository": str(source), "triton.grpc_url": f"unix:{folder}/triton.sock"}
+        settings = load_settings(None, {}, given)
         setup = ChildSetup(settings, RuntimePaths(folder / "var"), "", {}, run_id=run_id)
         self.events = EventStream(epoch="e")
         around = Surroundings(
@@ -69,3 +73,26 @@ async def test_who_listens_to_the_other_hears_the_same(hosts):
     expected = [(1, "live"), (2, "canary"), (3, "rejected"), (2, "rolled_back")]
     assert leader.told() == expected
     assert follower.told() == expected
+
+
+async def test_a_part_that_fails_begins_anew(hosts, monkeypatch):
+    """Neither the repository nor another's service ends the controller."""
+    rollouts = hosts[0].rollouts
+    begun = dict.fromkeys(("_watch", "_hooks"), 0)
+
+    def failing(part: str):
+        async def run() -> None:
+            begun[part] += 1
+            raise RuntimeError(part)
+
+        return run
+
+    for part in begun:
+        monkeypatch.setattr(getattr(rollouts, part), "run", failing(part), raising=True)
+    directives = SimpleNamespace(take_effect=lambda: None, poke=lambda: None)
+    running = asyncio.create_task(rollouts.run(directives))
+    await eventually(lambda: min(begun.values()) >= 2, "both have begun anew")
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled()
