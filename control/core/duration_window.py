@@ -75,11 +75,12 @@ class SamplePace:
     on how long it took.
     """
 
-    __slots__ = ("_every", "_second", "_seen", "_until_next")
+    __slots__ = ("_cold", "_every", "_second", "_seen", "_until_next")
 
     def __init__(self) -> None:
         """Begin with a version that has not been called."""
-        self._every, self._until_next = 1, _COLD_CALLS + 1
+        self._cold = _COLD_CALLS
+        self._every = self._until_next = 1
         self._second = self._seen = 0
 
     def takes(self, now_s: float) -> bool:
@@ -88,8 +89,13 @@ class SamplePace:
         if second != self._second:
             # After a pause, too, when all come at once.
             self._every = max(1, ceil(self._seen / _PACE), self._every // 2)
+            # One that has become slow has fewer calls: it is not to wait for as many as before.
+            self._until_next = min(self._until_next, self._every)
             self._second, self._seen = second, 0
         self._seen += 1
+        if self._cold:
+            self._cold -= 1
+            return False
         self._until_next -= 1
         if self._until_next > 0:
             return False

@@ -54,6 +54,24 @@ def test_about_five_samples_a_second_are_taken(rate: int) -> None:
     assert min(rate, 4) <= min(a_second) <= max(a_second) <= 5
 
 
+@pytest.mark.parametrize(("before", "after"), [(5000, 50), (1000, 5), (300, 2)])
+def test_a_version_that_has_become_slow_is_soon_clocked(before: int, after: int) -> None:
+    """Callers that wait for their answers call a slow version less: that is when it counts."""
+    pace = SamplePace()
+    for n in range(5 * before):
+        pace.takes(n / before)
+    taken_s = [n / after for n in range(1, 40 * after) if pace.takes(5.0 + n / after)]
+    assert taken_s[0] < 8.0
+    assert len(taken_s) > 30 * min(after, 4)
+
+
+def test_the_first_calls_are_no_samples_however_slow() -> None:
+    """Not even where the first is late, and the second comes seconds after."""
+    pace = SamplePace()
+    assert [pace.takes(now_s) for now_s in (100.0, 140.0, 141.0, 141.1, 150.0)] == [False] * 5
+    assert pace.takes(150.0)
+
+
 def test_a_crowd_after_a_pause_is_thinned() -> None:
     """Calls that were all held up by one thing are few samples, however long it was."""
     pace = SamplePace()
