@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from control.core.canary_policy import DEFAULT_TOLERANCE, Tolerance
 from control.core.datatypes import BYTES, ELEMENT_BYTES
-from control.core.elements import as_array, unpack_bytes
+from control.core.elements import LENGTH, as_array
 from control.core.number_rules import FLOATS
 from control.core.tensors import AnswerTensor, Buffer
 
@@ -23,12 +24,30 @@ _EXACT: Final = Tolerance(0.0, 0.0)
 Array = npt.NDArray[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two answers differ first. ``told`` shows what both say there, ``where`` does not."""
+
+    where: str
+    told: str
+
+
 def disagreement(
     expected: Sequence[AnswerTensor],
     got: Sequence[AnswerTensor],
     comparisons: Mapping[str, Tolerance],
 ) -> str:
-    """Say where two answers differ first, or nothing where they agree.
+    """Say what differs first, with both values; nothing where the answers agree."""
+    found = first_difference(expected, got, comparisons)
+    return found.told if found is not None else ""
+
+
+def first_difference(
+    expected: Sequence[AnswerTensor],
+    got: Sequence[AnswerTensor],
+    comparisons: Mapping[str, Tolerance],
+) -> Difference | None:
+    """Give where two answers differ first; None where they agree.
 
     ``comparisons`` are by output. Floats that are not listed have the default tolerance, whole
     numbers none; texts and truth values have none in any case.
@@ -36,14 +55,18 @@ def disagreement(
     if [one.name for one in expected] != [one.name for one in got]:
         fault = _names(expected, got)
         if fault:
-            return fault
+            return _plain(fault)
         by_name = {one.name: one for one in got}
         got = [by_name[one.name] for one in expected]
     for one, other in zip(expected, got, strict=True):
-        fault = _tensor(one, other, comparisons)
-        if fault:
-            return fault
-    return ""
+        found = _tensor(one, other, comparisons)
+        if found is not None:
+            return found
+    return None
+
+
+def _plain(fault: str) -> Difference:
+    return Difference(fault, fault)
 
 
 def _names(expected: Sequence[AnswerTensor], got: Sequence[AnswerTensor]) -> str:
@@ -57,18 +80,22 @@ def _names(expected: Sequence[AnswerTensor], got: Sequence[AnswerTensor]) -> str
     return ""
 
 
-def _tensor(expected: AnswerTensor, got: AnswerTensor, comparisons: Mapping[str, Tolerance]) -> str:
+def _tensor(
+    expected: AnswerTensor, got: AnswerTensor, comparisons: Mapping[str, Tolerance]
+) -> Difference | None:
     path, datatype = f"outputs.{_short(expected.name)}", expected.datatype
     if got.datatype != datatype:
-        return f"{path} has datatype {_short(got.datatype)}, expected {_short(datatype)}"
+        kinds = f"{_short(got.datatype)}, expected {_short(datatype)}"
+        return _plain(f"{path} has datatype {kinds}")
     if got.shape != expected.shape:
-        return f"{path} has shape {_short(str(got.shape))}, expected {_short(str(expected.shape))}"
+        shapes = f"{_short(str(got.shape))}, expected {_short(str(expected.shape))}"
+        return _plain(f"{path} has shape {shapes}")
     if _same_bytes(expected.data, got.data):
-        return ""
+        return None
     if datatype == BYTES:
-        return _texts(expected.data, got.data, path)
+        return _texts(memoryview(expected.data), memoryview(got.data), path)
     if len(expected.data) != len(got.data):
-        return f"{path} has {len(got.data)} bytes, expected {len(expected.data)}"
+        return _plain(f"{path} has {len(got.data)} bytes, expected {len(expected.data)}")
     tolerance = comparisons.get(expected.name)
     if datatype == "BOOL":
         tolerance = _EXACT
@@ -80,30 +107,63 @@ def _tensor(expected: AnswerTensor, got: AnswerTensor, comparisons: Mapping[str,
 def _same_bytes(one: Buffer, other: Buffer) -> bool:
     if len(one) != len(other):
         return False
-    left, right = memoryview(one), memoryview(other)
+    return _differing_block(memoryview(one), memoryview(other)) == len(one)
+
+
+def _differing_block(one: memoryview, other: memoryview) -> int:
+    """Give where the first block begins that differs; two of one length, which is given if none."""
+    blocks = range(0, len(one), _BLOCK)
+    return next((at for at in blocks if not _equal(one, other, at, at + _BLOCK)), len(one))
+
+
+def _equal(one: memoryview, other: memoryview, start: int, end: int) -> bool:
     # Views compare element by element, bytes as fast as memory is read.
-    return all(
-        left[start : start + _BLOCK].tobytes() == right[start : start + _BLOCK].tobytes()
-        for start in range(0, len(left), _BLOCK)
+    return one[start:end].tobytes() == other[start:end].tobytes()
+
+
+def _parting(one: memoryview, other: memoryview) -> int:
+    """Give the first place where two differ: the end of the shorter if it begins the longer."""
+    end = min(len(one), len(other))
+    low = _differing_block(one[:end], other[:end])
+    high = min(low + _BLOCK, end)
+    while low < high:
+        middle = (low + high) // 2
+        if _equal(one, other, low, middle + 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _texts(expected: memoryview, got: memoryview, path: str) -> Difference:
+    place, start = _element_at(expected, _parting(expected, got))
+    if start == len(expected):
+        return _plain(f"{path} has more elements than the expected {place}")
+    if start == len(got):
+        return _plain(f"{path} has {place} elements, expected more")
+    wanted, given = _element(expected, start), _element(got, start)
+    parting = _parting(wanted, given)
+    begin = max(0, parting - _MAX_SHOWN // 4)
+    return Difference(
+        f"{path}[{place}] differs from byte {parting} on",
+        f"{path}[{place}] is {_cut(given, begin)}, expected {_cut(wanted, begin)}",
     )
 
 
-def _texts(expected: Buffer, got: Buffer, path: str) -> str:
-    wanted, given = unpack_bytes(expected), unpack_bytes(got)
-    if len(wanted) != len(given):
-        return f"{path} has {len(given)} elements, expected {len(wanted)}"
-    pairs = zip(wanted, given, strict=True)
-    place = next((place for place, (one, other) in enumerate(pairs) if one != other), 0)
-    return f"{path}[{place}] is {_excerpt(wanted[place], given[place])}"
+def _element_at(texts: memoryview, byte: int) -> tuple[int, int]:
+    """Give the number of the text that a byte is in, and where that begins."""
+    unpack, place, start = LENGTH.unpack_from, 0, 0
+    while start < byte:
+        end: int = start + LENGTH.size + unpack(texts, start)[0]
+        if end > byte:
+            break
+        place, start = place + 1, end
+    return place, start
 
 
-def _excerpt(wanted: memoryview, given: memoryview) -> str:
-    """Show two texts from shortly before the place where they part."""
-    both = zip(wanted, given, strict=False)
-    ends = min(len(wanted), len(given))
-    parting = next((place for place, (a, b) in enumerate(both) if a != b), ends)
-    start = max(0, parting - _MAX_SHOWN // 4)
-    return f"{_cut(given, start)}, expected {_cut(wanted, start)}"
+def _element(texts: memoryview, start: int) -> memoryview:
+    (length,) = LENGTH.unpack_from(texts, start)
+    return texts[start + LENGTH.size :][:length]
 
 
 def _cut(text: memoryview, start: int) -> str:
@@ -112,14 +172,22 @@ def _cut(text: memoryview, start: int) -> str:
     return f"{before}{bytes(text[start:end]).decode(errors='backslashreplace')!r}{after}"
 
 
-def _numbers(expected: AnswerTensor, got: AnswerTensor, tolerance: Tolerance, path: str) -> str:
+def _numbers(
+    expected: AnswerTensor, got: AnswerTensor, tolerance: Tolerance, path: str
+) -> Difference | None:
     for start, wanted, given in _blocks(expected, got):
         place = _first_differing(wanted, given, tolerance)
         if place >= 0:
-            one, other = str(wanted[place]), str(given[place])
-            within = f" within {_allowed(tolerance)}" if tolerance != _EXACT else ""
-            return f"{path}[{start + place}] is {other}, expected {one}{within}"
-    return ""
+            at, one, other = f"{path}[{start + place}]", wanted[place], given[place]
+            distance, more, within = abs(other.item() - one.item()), "", ""
+            if tolerance != _EXACT:
+                allowed = _allowed(tolerance)
+                more, within = f", more than {allowed}", f" within {allowed}"
+            return Difference(
+                f"{at} differs by {distance:g}{more}",
+                f"{at} is {other!s}, expected {one!s}{within}",
+            )
+    return None
 
 
 def _blocks(expected: AnswerTensor, got: AnswerTensor) -> Iterator[tuple[int, Array, Array]]:

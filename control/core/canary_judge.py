@@ -58,6 +58,7 @@ class LiveJudge:
 
     __slots__ = (
         "_agreed",
+        "_batcher_s",
         "_crashes",
         "_disagreed",
         "_failed",
@@ -78,6 +79,7 @@ class LiveJudge:
         self._policy = policy
         self._failed = ShareTest(policy.judge.max_failure_rate, FAILURES_BY_CHANCE)
         self._window = DurationWindow()
+        self._batcher_s = 0.0
         self._limit_over_max(policy.judge.max_duration_s)
         self._limit_over_stable(policy.judge.max_duration_ratio)
         self._pace = SamplePace()
@@ -126,6 +128,15 @@ class LiveJudge:
             self._limit_over_max(now.max_duration_s)
         if now.max_duration_ratio != before.max_duration_ratio:
             self._limit_over_stable(now.max_duration_ratio)
+
+    def excuse_batcher(self, waits_s: float) -> None:
+        """Let calls of the canary wait for so long where stable's need not.
+
+        Triton's batcher sends a batch when it is full, or after that time. Most requests are
+        stable's, so its batches are soon full, and those of a version just like it are not.
+        """
+        self._batcher_s = waits_s
+        self._over_stable_s = self._too_long_s()
 
     def stable_ended(self, *, failed: bool, duration_s: float) -> None:
         """Take a call of stable, but none that was made because the canary had failed on it."""
@@ -185,7 +196,10 @@ class LiveJudge:
 
     def _too_long_s(self) -> float:
         p90_s = self._window.p90_s
-        return inf if p90_s is None else self._ratio * p90_s + _SLACK_S
+        if p90_s is None:
+            return inf
+        # Not both: where stable waits as well, that is in its percentile already.
+        return max(self._ratio * p90_s, p90_s + self._batcher_s) + _SLACK_S
 
     def _limit_over_max(self, max_s: float | None) -> None:
         self._max_s = _or_endless(max_s)

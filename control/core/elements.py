@@ -23,7 +23,8 @@ NUMPY: Final[dict[str, npt.DTypeLike]] = {
     "FP32": np.float32,
     "FP64": np.float64,
 }
-_LENGTH: Final = struct.Struct("<I")
+#: What stands before each text.
+LENGTH: Final = struct.Struct("<I")
 
 
 def as_array(data: Buffer, datatype: str) -> npt.NDArray[Any]:
@@ -38,7 +39,7 @@ def unpack_bytes(data: Buffer) -> list[memoryview]:
     """Split a BYTES tensor, whose length prefixes are known to be right, into its elements."""
     view, elements, position = memoryview(data), [], 0
     while position < len(view):
-        (length,) = _LENGTH.unpack_from(view, position)
+        (length,) = LENGTH.unpack_from(view, position)
         position += 4 + length
         elements.append(view[position - length : position])
     return elements
@@ -46,7 +47,7 @@ def unpack_bytes(data: Buffer) -> list[memoryview]:
 
 def pack_bytes(elements: list[bytes]) -> bytes:
     """Join elements to a BYTES tensor."""
-    return b"".join([part for one in elements for part in (_LENGTH.pack(len(one)), one)])
+    return b"".join([part for one in elements for part in (LENGTH.pack(len(one)), one)])
 
 
 def walk_bytes(data: Buffer, position: int, steps: int) -> tuple[int, int]:
@@ -56,7 +57,7 @@ def walk_bytes(data: Buffer, position: int, steps: int) -> tuple[int, int]:
     that no single call holds the event loop.
     """
     end = len(data)
-    unpack = _LENGTH.unpack_from
+    unpack = LENGTH.unpack_from
     done = 0
     while done < steps and position < end:
         if position + 4 > end:

@@ -27,9 +27,10 @@ from control.gateway.protection.reuse import Source
 _Header = tuple[bytes, bytes]
 
 _FROM_TRITON: Final[tuple[_Header, ...]] = ()
+_HIT: Final = (b"seawall-cache", b"hit")
 _REUSED: Final[dict[Source, tuple[_Header, ...]]] = {
     Source.UPSTREAM: _FROM_TRITON,
-    Source.CACHE: ((b"seawall-cache", b"hit"),),
+    Source.CACHE: (_HIT,),
     Source.SHARED: ((b"seawall-cache", b"shared"),),
 }
 
@@ -44,6 +45,11 @@ class Given:
     answer: Answer
     headers: tuple[_Header, ...] = field(default=_FROM_TRITON)
     stands_in: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is from the cache: nobody knows what the version would answer now."""
+        return _HIT in self.headers
 
 
 class Answers:
@@ -67,7 +73,8 @@ class Answers:
     ) -> Given:
         """Give a right answer by the caller's deadline; raises why there is none.
 
-        ``findings`` are the contract's on this request.
+        ``findings`` are the contract's on this request. A copy of a request gets an answer of its
+        own, neither kept nor shared: it asks what the version would answer now.
         """
         classified = classified_here(view.contract, request) if request.outputs else {}
         given = await self._find(caller, view, without_classes(request, classified))
@@ -100,7 +107,7 @@ class Answers:
         if protection.fallbacks:
             deadline_s = time_for_primary(deadline_s, time.monotonic(), protection)
         try:
-            if not protection.deterministic:
+            if not protection.deterministic or caller.seen.is_copy:
                 return Given(await self._call(caller, view, request, deadline_s))
             execute = partial(self._call, caller, view, request)
             answer, source = await self._guards.reuse.answer(
@@ -130,6 +137,10 @@ class Answers:
     def usual_s(self, view: VersionView) -> float:
         """Give the seconds that a call of the version takes as a rule now; 0 while unknown."""
         return self._guards.admissions.of(view).usual_s
+
+    def wait_s(self, caller: Caller, view: VersionView) -> float:
+        """Predict how long this caller would wait for a call of the version to begin."""
+        return self._guards.admissions.of(view).wait_s(caller.tenant, caller.priority)
 
     async def _call(
         self, caller: Caller, view: VersionView, request: InferRequest, deadline_s: float

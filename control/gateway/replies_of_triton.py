@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 import msgspec
+import orjson
 
 from control.errors import (
     BadUpstreamAnswer,
@@ -18,11 +19,13 @@ from control.errors import (
 )
 from control.triton.error_texts import scrub
 
-#: The only sign that Triton gives of a dead Python stub (every ready endpoint still says 200).
-_DEAD_STUB: Final = re.compile(r"Stub process '[^']*' is not healthy")
+#: The only sign that Triton gives of a dead Python stub (every ready endpoint still says 200). It
+#: is all of the text then: within another it is what a model has heard, or was told to say.
+_DEAD_STUB: Final = re.compile(r"Stub process '(?P<group>[^']*)_\d+' is not healthy\.?")
 _EXPIRED: Final = re.compile(r"Request timeout expired")
 _TOO_LONG_IN_QUEUE: Final = "the request's time ran out in Triton's queue"
 _NOT_LOADED: Final = re.compile(r"is not at ready state|has no available versions|is not found")
+_INTERNAL: Final = 500
 _RETRY_AFTER_S: Final = 1
 
 
@@ -46,10 +49,17 @@ class ModelUnavailable(UpstreamUnavailable):
     """Triton is up but has not (or not yet) loaded this version."""
 
 
-def classify_refusal(status: int, body: bytes) -> ControlError:  # noqa: PLR0911 - a table
-    """Turn a status other than 200 and its body into the error that the client gets."""
+def classify_refusal(  # noqa: PLR0911 - a table
+    status: int, body: bytes, config_json: bytes = b"{}"
+) -> ControlError:
+    """Turn a status other than 200 and its body into the error that the client gets.
+
+    ``config_json`` is Triton's of the model that was asked, and tells its processes from those of
+    models that it calls.
+    """
     text = _message(body)
-    if _DEAD_STUB.search(text):
+    dead = _DEAD_STUB.fullmatch(text) if status == _INTERNAL else None
+    if dead is not None and _has_group(config_json, dead["group"]):
         return StubDied("the model's process has died", retry_after_s=_RETRY_AFTER_S)
     if status in {404, 503} and _NOT_LOADED.search(text):
         return ModelUnavailable("the model is not loaded", retry_after_s=_RETRY_AFTER_S)
@@ -69,6 +79,12 @@ def classify_refusal(status: int, body: bytes) -> ControlError:  # noqa: PLR0911
             return ModelFailed(message)
         case _:
             return BadUpstreamAnswer(f"Triton answered with status {status}")
+
+
+def _has_group(config_json: bytes, name: str) -> bool:
+    """Whether this is a group of the model's instances: Triton has given each of them a name."""
+    groups = orjson.loads(config_json).get("instance_group") or ()
+    return any(one.get("name") == name for one in groups)
 
 
 def _message(body: bytes) -> str:

@@ -63,7 +63,7 @@ class TritonCalls:
             if not self.gate.is_open:
                 await self.gate.wait_open(hold_until_s)
             try:
-                return await self._send(parts, deadline_s, abandoned)
+                return await self._send(view, parts, deadline_s, abandoned)
             except ConnectRefused as error:
                 self.gate.close(str(error))
             except ConnectionLost as error:
@@ -96,7 +96,7 @@ class TritonCalls:
         self.refuse_if_away()
         parts = [self._head(view, request), request.header, *request.data]
         try:
-            return await self._send(parts, deadline_s, abandoned)
+            return await self._send(view, parts, deadline_s, abandoned)
         except ConnectRefused as error:
             self.gate.close(str(error))
             raise UpstreamUnavailable(_AWAY, retry_after_s=1) from error
@@ -135,12 +135,16 @@ class TritonCalls:
         self.gate.end()
 
     async def _send(
-        self, parts: Sequence[Buffer], deadline_s: float, abandoned: Abandoned | None
+        self,
+        view: VersionView,
+        parts: Sequence[Buffer],
+        deadline_s: float,
+        abandoned: Abandoned | None,
     ) -> UpstreamAnswer:
         answer = await self.upstream.call(parts, deadline_s, abandoned)
         if answer.status == _OK:
             return answer
-        raise classify_refusal(answer.status, bytes(answer.body))
+        raise classify_refusal(answer.status, bytes(answer.body), view.config_json)
 
     def _head(self, view: VersionView, request: EncodedRequest) -> bytes:
         path = b"/v2/models/%b/versions/%d/infer" % (view.model.encode(), view.version)

@@ -96,7 +96,6 @@ class CanaryReport(msgspec.Struct, frozen=True, tag="canary"):
     Each report replaces the one before: losing one costs nothing. ``gateway`` names the process, by
     a name that no other ever has. ``stopped`` is why this gateway calls the canary no more, empty
     while it does; ``stopped_at`` is when it stopped, in seconds since the epoch.
-    ``canary_in_flight`` are the calls under way, copies of requests included.
     """
 
     gateway: str
@@ -106,7 +105,6 @@ class CanaryReport(msgspec.Struct, frozen=True, tag="canary"):
     counts: JudgeCounts
     stopped: str = ""
     stopped_at: float = 0.0
-    canary_in_flight: int = 0
 
 
 class SnapshotApplied(msgspec.Struct, frozen=True, tag="applied"):

@@ -64,12 +64,16 @@ class NotAnswered(Exception):
 
 @dataclass(slots=True)
 class Subject:
-    """A loaded version: its name in the scratch server, its contract, and its processes."""
+    """A loaded version: its name in the scratch server, its contract, and its processes.
+
+    ``config_json`` is its config as Triton has completed it.
+    """
 
     triton: ScratchTriton
     name: str
     version: int
     contract: Contract
+    config_json: bytes
     rules: CompiledContract | None
     stubs: StubProcesses
     meter: ProcessMeter
@@ -142,7 +146,7 @@ class Subject:
 
     def _refusal(self, status: int, body: bytes) -> NotAnswered:
         folder = f"{self.triton.repository / self.name}/".encode()
-        error = classify_refusal(status, body.replace(folder, b""))
+        error = classify_refusal(status, body.replace(folder, b""), self.config_json)
         if isinstance(error, StubDied):
             self.stubs.must_be_dead()
             return NotAnswered(Cause.PROCESS_DIED, self.stubs.death, status)

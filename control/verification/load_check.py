@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from control.check.model_config import read_config
 from control.contracts.faults import ContractBroken
 from control.core.contract import derive_contract
@@ -88,14 +90,14 @@ async def load_as(copy: Copy, triton: ScratchTriton, name: str, version: int) ->
     stubs = await load_version(triton, name, version, copy.job.policy.load_timeout_s)
     took_s = loop.time() - began_s
     meter = ProcessMeter(stubs.look())
-    contract = derive_contract(
-        await triton.document(f"/v2/models/{name}/versions/{version}/config")
-    )
+    config = await triton.document(f"/v2/models/{name}/versions/{version}/config")
+    contract = derive_contract(config)
     try:
         rules = copy.rules(version, contract)
     except ContractBroken as error:
         raise Bad(f"its contract does not fit the config as loaded: {plain(str(error))}") from error
-    subject = Subject(triton, name, version, contract, rules, stubs, meter)
+    config_json = msgspec.json.encode(config)
+    subject = Subject(triton, name, version, contract, config_json, rules, stubs, meter)
     if rules is not None and rules.protection.deadline_s is not None:
         subject.timeout_s = max(REQUEST_TIMEOUT_S, rules.protection.deadline_s)
     return Loaded(subject, took_s)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from control.core.agreement import disagreement
 from control.core.canary_policy import DEFAULT_TOLERANCE, Tolerance
-from control.core.elements import NUMPY, pack_bytes
 from control.core.number_rules import INTEGER_RANGES
 from control.core.tensors import AnswerTensor
+from tests.core.answer_tensors import numbers, texts
 
 EXACT = Tolerance(0, 0)
 #: More elements than are compared in one go.
@@ -21,22 +21,10 @@ MANY = 2 * 65_536 + 5
 MORE = 20
 
 
-def numbers(datatype: str, *values: float, name: str = "Y", batch: bool = False) -> AnswerTensor:
-    """An output of numbers: one row, or a row each."""
-    data = np.array(values, NUMPY[datatype]).tobytes()
-    return AnswerTensor(name, datatype, [len(values), 1] if batch else [1, len(values)], data)
-
-
 def bfloats(*values: float) -> AnswerTensor:
     """An output of BF16: the upper halves of FP32."""
     halves = np.array(values, np.float32).view(np.uint32) >> 16
     return AnswerTensor("Y", "BF16", [len(values)], halves.astype(np.uint16).tobytes())
-
-
-def texts(*elements: str | bytes, name: str = "T") -> AnswerTensor:
-    """An output of texts, a row each."""
-    raw = [one.encode() if isinstance(one, str) else one for one in elements]
-    return AnswerTensor(name, "BYTES", [len(raw), 1], pack_bytes(raw))
 
 
 def repeated(one: AnswerTensor) -> AnswerTensor:
@@ -175,7 +163,13 @@ def test_what_is_near_enough_agrees(one, other, tolerance):
             AnswerTensor("T", "BYTES", [1], bytes(4)),
             AnswerTensor("T", "BYTES", [1], bytes(8)),
             None,
-            "outputs.T has 2 elements, expected 1",
+            "outputs.T has more elements than the expected 1",
+        ),
+        (
+            AnswerTensor("T", "BYTES", [1], bytes(8)),
+            AnswerTensor("T", "BYTES", [1], bytes(4)),
+            None,
+            "outputs.T has 1 elements, expected more",
         ),
     ],
 )

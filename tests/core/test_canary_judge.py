@@ -88,6 +88,41 @@ def test_a_slow_version_is_stopped() -> None:
     )
 
 
+@pytest.mark.parametrize(("excused_s", "is_stopped"), [(0.0, True), (0.1, False)])
+def test_a_wait_for_a_full_batch_is_no_slowness(excused_s: float, is_stopped: bool) -> None:
+    """The batches of stable are full at once, those of the canary never."""
+    gateway = good_gateway()
+    gateway.live.excuse_batcher(excused_s)
+    for _ in range(200):
+        gateway.stable(4)
+        gateway.canary(CanaryEnd.SUCCESS, duration_s=0.1 + FAST_S)
+    assert (gateway.live.failing is not None) == is_stopped
+
+
+@pytest.mark.parametrize(("waits_s", "stable_waits_s"), [(0.1, 0.0), (0.005, 0.005), (0.0005, 0.0)])
+def test_a_slow_version_does_not_hide_behind_its_batcher(
+    waits_s: float, stable_waits_s: float
+) -> None:
+    """A wait is excused once: where stable has it as well, it is in its percentile already."""
+    gateway = good_gateway()
+    gateway.live.excuse_batcher(waits_s)
+    for _ in range(200):
+        gateway.stable(4, duration_s=stable_waits_s + FAST_S)
+        gateway.canary(CanaryEnd.SUCCESS, duration_s=waits_s + 2.0 * FAST_S)
+    assert gateway.live.failing is not None
+
+
+def test_a_wait_is_excused_of_calls_that_follow() -> None:
+    """A config may come later, and another one after it."""
+    gateway = good_gateway()
+    gateway.live.excuse_batcher(0.1)
+    gateway.live.excuse_batcher(0.0)
+    for _ in range(60):
+        gateway.stable(4)
+        gateway.canary(CanaryEnd.SUCCESS, duration_s=2.0 * FAST_S)
+    assert gateway.live.failing is not None
+
+
 def test_a_standstill_is_not_slowness() -> None:
     """Calls that are late together have one cause, and it passes."""
     gateway = good_gateway()

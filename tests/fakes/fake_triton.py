@@ -102,14 +102,14 @@ async def identity(exchange: Exchange) -> None:
     await exchange.send(exchange.infer_reply([output]))
 
 
-def after(delay_s: float) -> Act:
-    """Answer, but later."""
+def after(delay_s: float, act: Act = identity) -> Act:
+    """Answer, or do something else, but later."""
 
-    async def act(exchange: Exchange) -> None:
+    async def later(exchange: Exchange) -> None:
         await asyncio.sleep(delay_s)
-        await identity(exchange)
+        await act(exchange)
 
-    return act
+    return later
 
 
 def answer_with(*outputs: tuple[str, str, list[int], bytes]) -> Act:

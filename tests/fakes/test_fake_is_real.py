@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from control.gateway.replies_of_triton import classify_refusal
+from control.gateway.replies_of_triton import StubDied, classify_refusal
 from control.triton.address import Address
 from control.triton.upstream import Upstream, UpstreamAnswer
 from tests.fakes.fake_triton import (
@@ -142,3 +142,17 @@ async def test_the_fake_answers_as_the_real_one(
         imitated = await ask(fake.path, model, version, values)
     real = await ask(real_socket, model, version, values)
     assert comparable(imitated) == comparable(real)
+
+
+async def test_a_death_is_told_by_the_config_of_the_model(real_socket: Path) -> None:
+    """A real one names the instance by a group that stands there, and in no other model's."""
+    answer = await ask(real_socket, "faulty", 1, [DIES, 0.0])
+    upstream = Upstream(Address(unix_path=str(real_socket)))
+    configs = [
+        bytes((await upstream.request("GET", f"/v2/models/{model}/config")).body)
+        for model in ("faulty", "identity")
+    ]
+    upstream.close()
+    own, others = [classify_refusal(answer.status, bytes(answer.body), one) for one in configs]
+    assert isinstance(own, StubDied)
+    assert not isinstance(others, StubDied)

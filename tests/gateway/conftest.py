@@ -28,7 +28,8 @@ def make_view(
     model: str = "identity", version: int = 1, *, ready: bool = True, **config: Any
 ) -> VersionView:
     """A version of a model that gives back what it gets, with some other config."""
-    document = {**IDENTITY, "name": model, **config}
+    groups = [{"name": f"{model}_0", "count": 1}]
+    document = {**IDENTITY, "name": model, "instance_group": groups, **config}
     return VersionView(
         model=model,
         version=version,

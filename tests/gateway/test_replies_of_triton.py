@@ -29,11 +29,14 @@ def error(text: str) -> bytes:
     return json.dumps({"error": text}).encode()
 
 
+def config_with(*groups: str) -> bytes:
+    """Triton's config of a model with these groups of instances."""
+    return json.dumps({"instance_group": [{"name": one, "count": 2} for one in groups]}).encode()
+
+
 @pytest.mark.parametrize(
     ("status", "text", "kind"),
     [
-        (500, "Stub process 'm_0_0' is not healthy.", StubDied),
-        (500, "Failed … Stub process 'm_0_1' is not healthy.", StubDied),
         (404, "Request for unknown model: 'm' version 2 is not found", ModelUnavailable),
         (503, "Request for unknown model: 'm' version 1 is not at ready state", ModelUnavailable),
         (404, "Request for unknown model: 'm' has no available versions", ModelUnavailable),
@@ -65,11 +68,50 @@ def test_a_refusal_without_a_readable_text_is_still_one(body: bytes) -> None:
 def test_what_may_be_tried_again_says_when() -> None:
     """A passing failure comes with Retry-After."""
     for status, text in [
-        (500, "Stub process 'm' is not healthy"),
+        (500, "Stub process 'm_0' is not healthy."),
         (503, "is not at ready state"),
         (503, "full"),
     ]:
-        assert classify_refusal(status, error(text)).retry_after_s is not None
+        config = config_with("m")
+        assert classify_refusal(status, error(text), config).retry_after_s is not None
+
+
+TOLD_BY = "Failed to process the request(s) for model 'm_0', message: TritonModelException: "
+
+
+@pytest.mark.parametrize(
+    ("groups", "text", "kind"),
+    [
+        # As tritonserver 2.51 names instances: of one group, of several, and of groups with names.
+        (["m"], "Stub process 'm_0' is not healthy.", StubDied),
+        (["m_0", "m_1"], "Stub process 'm_1_12' is not healthy.", StubDied),
+        (["fast", "be_st_7"], "Stub process 'be_st_7_0' is not healthy.", StubDied),
+        # What it says of a model that has called a dead one: it passes that on, with words of its
+        # own, as an exception, or as an ensemble.
+        (["m"], "Stub process 'tok_0' is not healthy.", ModelFailed),
+        (["m"], "tok: Stub process 'm_0' is not healthy.", ModelFailed),
+        (["m"], TOLD_BY + "Stub process 'tok_0' is not healthy.\n\nAt:\n  /m.py(9)", ModelFailed),
+        (["m"], TOLD_BY + "Stub process 'm_0' is not healthy.", ModelFailed),
+        ([], "in ensemble 'm', Stub process 'tok_0' is not healthy.", ModelFailed),
+        # Other models whose names begin alike, and words that a client may have put there.
+        (["m"], "Stub process 'm_2_0' is not healthy.", ModelFailed),
+        (["m_2"], "Stub process 'm_0' is not healthy.", ModelFailed),
+        (["m"], "ValueError: no label 'Stub process 'm_0' is not healthy.'", ModelFailed),
+        (["m"], "Stub process 'm_0' is not healthy. Or is it?", ModelFailed),
+    ],
+)
+def test_a_death_is_that_of_the_models_own_process(
+    groups: list[str], text: str, kind: type[ControlError]
+) -> None:
+    """Of another model's, a model can only tell."""
+    assert type(classify_refusal(500, error(text), config_with(*groups))) is kind
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_what_is_no_failure_of_triton_is_no_death(status: int) -> None:
+    """A model chooses the words of its refusals, and may repeat a client's."""
+    text = "Stub process 'm_0' is not healthy."
+    assert not isinstance(classify_refusal(status, error(text), config_with("m")), StubDied)
 
 
 FRAMES = "ValueError: boom\n\nAt:\n  /srv/models/m/1/model.py(9): execute\n  /x/y.py(1): f\n"

@@ -210,7 +210,7 @@ async def test_what_a_canary_does_is_heard(link: Link) -> None:
     counts = JudgeCounts(calls=21, failures=4, unconfirmed=1, stable_calls=900, agreed=5)
     told = [
         CanaryReport("g", "m", "rollout", 2, counts),
-        CanaryReport("g", "m", "rollout", 2, counts, "4 of 21 calls failed", 1.7e9, 3),
+        CanaryReport("g", "m", "rollout", 2, counts, "4 of 21 calls failed", 1.7e9),
     ]
     assert all(uplink.offer(encode_event(one)) for one in told)
     await eventually(lambda: link.heard == told, "both are heard")

@@ -152,11 +152,11 @@ def write_all(folder: Path, files: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def running(job: Job) -> Iterator["subprocess.Popen[bytes]"]:
+def running(job: Job, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the verification of a job; what still runs in the end is killed."""
     file = Path(job.report).with_name("job.json")
     write_job(job, file)
-    command = [sys.executable, "-m", "control.verification.process", "--job", str(file)]
+    command = [sys.executable, "-m", "control.verification.process", "--job", str(file), *options]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         yield process

@@ -168,7 +168,8 @@ class _Hold:
     def ended(self, answer: UpstreamAnswer | None) -> None:
         """Give the permit back: Triton is done with what nobody waits for."""
         if answer is not None and answer.status != _OK:
-            error = classify_refusal(answer.status, bytes(answer.body))
+            config_json = self._breaker.view.config_json
+            error = classify_refusal(answer.status, bytes(answer.body), config_json)
             if isinstance(error, StubDied):
                 self._breaker.open_at_once(_DIED, self._ticket)
                 if self.watch is not None:

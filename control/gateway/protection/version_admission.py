@@ -81,8 +81,16 @@ class Admission:
 
     @property
     def usual_s(self) -> float:
-        """The seconds that a call takes as a rule now; 0 while unknown."""
+        """The seconds that a call takes as a rule now, once it has a place; 0 while unknown."""
         return self._times.mean_rtt_s
+
+    def wait_s(self, tenant: str, priority: Priority) -> float:
+        """Predict how long one more would wait for a place; 0 while that is unknown."""
+        if self.in_flight < self._measured.limit and not self._line.size:
+            return 0.0
+        rate = self._freed.rate(self._clock())
+        # Whoever is the first in line waits as well, until a place becomes free.
+        return 1.0 / rate + self._line.wait_s(tenant, priority, rate) if rate else 0.0
 
     def status(self) -> AdmissionStatus:
         """Give what there is to see."""

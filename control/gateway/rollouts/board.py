@@ -85,7 +85,6 @@ class CanaryBoard:
             counts=canary.counts,
             stopped=canary.stopped,
             stopped_at=canary.stopped_at,
-            canary_in_flight=len(canary.under_way),
         )
         self._uplink.offer(encode_event(report))
 

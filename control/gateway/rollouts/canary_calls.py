@@ -34,6 +34,11 @@ class Uncut:
     request: InferRequest
     document: Buffer | None
 
+    @property
+    def size_bytes(self) -> int:
+        """Count the bytes of its tensors."""
+        return sum([len(one.data) for one in self.request.inputs])
+
 
 def uncut(request: InferRequest, document: Buffer | None) -> Uncut:
     """Keep a request from the cuts that a contract may make in its texts; no data is copied."""
@@ -47,7 +52,7 @@ def uncut(request: InferRequest, document: Buffer | None) -> Uncut:
 class CanaryCall:
     """One call, in a task of its own: whoever waits for it may leave. Satisfies CallWatch."""
 
-    __slots__ = ("_ends_s", "_task", "canary", "seen", "took_s", "view")
+    __slots__ = ("_ends_s", "_is_cut_off", "_task", "canary", "seen", "took_s", "view")
 
     def __init__(self, canary: LiveCanary, view: VersionView, caller: Caller) -> None:
         """Be about to ``begin``; ``caller`` and what it has seen are the call's own."""
@@ -55,6 +60,7 @@ class CanaryCall:
         self._ends_s = caller.deadline_s
         #: From its place to its end; 0 while it has none.
         self.took_s = 0.0
+        self._is_cut_off = False
         self._task: asyncio.Task[Given]
 
     def begin(self, job: Coroutine[Any, Any, Given]) -> None:
@@ -71,6 +77,20 @@ class CanaryCall:
         await asyncio.wait([self._task], timeout=timeout_s)
         return self._result() if self._task.done() else None
 
+    async def beside(self, other: asyncio.Task[Any]) -> None:
+        """Wait until it has ended, or the other has."""
+        await asyncio.wait([self._task, other], return_when=asyncio.FIRST_COMPLETED)
+
+    async def cut_off(self, until_s: float) -> Given:
+        """Give the answer if it comes by then; its time is over then. Raises as ``answer``."""
+        given = await self.answer(until_s)
+        if given is not None:
+            return given
+        if not self._task.cancelling():  # else it has been recalled
+            self._is_cut_off = self._task.cancel()
+        await asyncio.wait([self._task])
+        return self._result()
+
     async def last_word(self) -> Given:
         """Give the answer whenever it comes; raises as ``answer``."""
         try:
@@ -86,7 +106,7 @@ class CanaryCall:
 
     def _result(self) -> Given:
         if self._task.cancelled():
-            raise Recalled
+            raise TimeoutError if self._is_cut_off else Recalled
         return self._task.result()
 
     def lost_by(self, error: Exception) -> Lost:
@@ -127,6 +147,13 @@ class CanaryCalls:
             return await self._answers.try_once(caller, call.view, request, findings, call)
 
     def usual_s(self, canary: LiveCanary) -> float:
-        """Give the seconds that a call takes now: of stable, or as well as is known; 0 if not."""
+        """Give the seconds that a call takes now: of stable, or as well as is known; 0 if not.
+
+        It has its place by then.
+        """
         known = (self._answers.usual_s(one) for one in (canary.stable, canary.view) if one)
         return next((one for one in known if one), 0.0)
+
+    def wait_s(self, canary: LiveCanary, caller: Caller) -> float:
+        """Predict how long the caller would wait for a place at stable."""
+        return self._answers.wait_s(caller, canary.stable) if canary.stable else 0.0

@@ -33,8 +33,11 @@ class Lost:
     timed_out: bool = False
 
     def beside(self, given: Given, stable_took_s: float, usual_s: float) -> CanaryEnd:
-        """Judge it by what stable has answered to the same request."""
-        if given.stands_in:
+        """Judge it by what stable has answered to the same request.
+
+        A kept answer is of a time when all may have been well with both.
+        """
+        if given.stands_in or given.is_kept:
             return CanaryEnd.UNCONFIRMED
         if self.timed_out and not timed_out_fairly(self.took_s, stable_took_s, usual_s):
             return CanaryEnd.IGNORED

@@ -15,6 +15,7 @@ from control.core.outcome import Outcome
 from control.core.routes import CanaryRoute
 from control.core.snapshot import ModelView, VersionView
 from control.core.track import salt_of
+from control.gateway.protection.server_shape import shape_of
 from control.gateway.rollouts.series import CanarySeries
 from control.gateway.rollouts.under_way import UnderWay
 from control.observability.logs import get_logger
@@ -87,6 +88,8 @@ class LiveCanary:
         is_other = stable is not None and stable.version != route.version
         self.stable = stable if is_other else None
         self.is_baking = _is_served(route.version, model)
+        if self.view is not None and self.stable is not None:
+            self._judge.excuse_batcher(_batcher_s(self.view, self.stable))
         is_usable = _are_alike(self.view, self.stable) and not self.stopped
         self.weight = route.weight if is_usable else 0.0
         self.shadow = route.shadow if is_usable else 0.0
@@ -134,6 +137,11 @@ class LiveCanary:
             reason=self.stopped,
         )
         self._on_stop(self)
+
+
+def _batcher_s(view: VersionView, stable: VersionView) -> float:
+    """Give how long the batchers of both wait; what the canary's waits beyond that is its own."""
+    return min(shape_of(view).batch_delay_s, shape_of(stable).batch_delay_s)
 
 
 def _are_alike(view: VersionView | None, stable: VersionView | None) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from control.core.agreement import disagreement
+from control.core.agreement import Difference, first_difference
 from control.core.canary_time import shadow_deadline
+from control.core.datatypes import BYTES
 from control.core.judge_counts import CanaryEnd
 from control.core.protection import Priority
 from control.core.snapshot import VersionView
@@ -31,6 +32,8 @@ from control.observability.logs import get_logger
 MOST_IN_FLIGHT: Final = 4
 #: Answers of more than this are compared on a thread.
 _HEAVY_BYTES: Final = 64 * 1024
+#: So are those with more than this of texts: which one differs is found text by text.
+_HEAVY_TEXT_BYTES: Final = 4 * 1024
 _LINE_INTERVAL_S: Final = 1.0
 
 _log = get_logger("canary")
@@ -107,13 +110,13 @@ class Shadows:
         except Exception as error:  # noqa: BLE001 - nobody waits for it: it is judged, and over
             self._lose(copy, call.lost_by(error))
             return
-        reason = await self._compare(copy, given.answer.tensors)
-        result = ShadowResult.DISAGREED if reason else ShadowResult.AGREED
+        found = await self._compare(copy, given.answer.tensors)
+        result = ShadowResult.AGREED if found is None else ShadowResult.DISAGREED
         canary.series.shadows[result].pending += 1
         canary.ended(CanaryEnd.SUCCESS, call.took_s)
-        canary.compared(agreed=not reason)
-        if reason:
-            self._note(canary, reason)
+        canary.compared(agreed=found is None)
+        if found is not None:
+            self._note(canary, found.where)
 
     def _caller(self, copy: Copy, view: VersionView) -> Caller:
         caller, now_s = copy.caller, time.monotonic()
@@ -121,7 +124,8 @@ class Shadows:
             caller.seen.request_id, view.model, caller.seen.body_bytes, now_s, is_copy=True
         )
         seen.routed(view, Track.CANARY)
-        deadline_s = shadow_deadline(now_s, self._calls.usual_s(copy.canary))
+        usual_s = self._calls.usual_s(copy.canary)
+        deadline_s = shadow_deadline(now_s, usual_s, copy.stable_took_s)
         return Caller(seen, caller.identity, Priority.LOW, deadline_s)
 
     def _lose(self, copy: Copy, lost: Lost) -> None:
@@ -132,14 +136,15 @@ class Shadows:
         canary.series.shadows[result].pending += 1
         canary.ended(end, lost.took_s)
 
-    async def _compare(self, copy: Copy, got: Sequence[AnswerTensor]) -> str:
+    async def _compare(self, copy: Copy, got: Sequence[AnswerTensor]) -> Difference | None:
         comparisons = copy.canary.route.policy.comparisons
         expected = copy.given.answer.tensors
-        if sum([len(one.data) for one in expected]) <= _HEAVY_BYTES:
-            return disagreement(expected, got, comparisons)
-        return await asyncio.to_thread(disagreement, expected, got, comparisons)
+        if is_heavy(expected):
+            return await asyncio.to_thread(first_difference, expected, got, comparisons)
+        return first_difference(expected, got, comparisons)
 
-    def _note(self, canary: LiveCanary, reason: str) -> None:
+    def _note(self, canary: LiveCanary, where: str) -> None:
+        """Write a line that holds nothing of the answers: they may be anybody's secret."""
         now_s = time.monotonic()
         if now_s >= self._next_line_s:
             self._next_line_s = now_s + _LINE_INTERVAL_S
@@ -148,5 +153,11 @@ class Shadows:
                 model=canary.model,
                 version=canary.route.version,
                 rollout=canary.route.rollout,
-                reason=reason,
+                reason=where,
             )
+
+
+def is_heavy(answer: Sequence[AnswerTensor]) -> bool:
+    """Say whether to compare an answer on a thread, so that the event loop need not wait."""
+    texts = sum([len(one.data) for one in answer if one.datatype == BYTES])
+    return texts > _HEAVY_TEXT_BYTES or sum([len(one.data) for one in answer]) > _HEAVY_BYTES

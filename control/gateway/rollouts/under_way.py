@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from control.errors import release_frames
+
 T = TypeVar("T")
 
 
@@ -44,3 +46,10 @@ class UnderWay:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # nobody need ask for it: its request may be gone
+            return
+        try:
+            task.result()
+        except asyncio.CancelledError as error:
+            # Triton may go on with the call for long, and who waits for that knows the task: its
+            # frames would keep the request.
+            release_frames(error)

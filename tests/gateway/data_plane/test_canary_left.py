@@ -33,10 +33,10 @@ async def trying(plane: Plane) -> Plane:
     return plane
 
 
-async def leave(plane: Plane, count: int) -> None:
+async def leave(plane: Plane, count: int, **headers: str) -> None:
     """Let so many clients ask, and leave soon."""
     before = calls_of(plane, 2)
-    asking = [asyncio.create_task(ask(plane, float(number))) for number in range(count)]
+    asking = [asyncio.create_task(ask(plane, float(number), **headers)) for number in range(count)]
     await eventually(lambda: calls_of(plane, 2) == before + count, "all are with Triton")
     await asyncio.sleep(_PATIENCE_S)
     for task in asking:
@@ -71,15 +71,24 @@ async def test_a_good_canary_has_answered_though_its_client_has_left(trying: Pla
     assert not canary_of(trying).stopped
 
 
-@pytest.mark.parametrize(
-    ("stables", "end"),
-    [(after(0.7), "ignored"), (model_raised("identity"), "unconfirmed"), (hang, "unconfirmed")],
-)
-async def test_what_stable_is_no_better_at_is_not_held_against_it(
-    trying: Plane, stables: Act, end: str
-) -> None:
-    """A request that takes long whoever answers it, or that nobody can answer."""
+@pytest.mark.parametrize("stables", [model_raised("identity"), hang])
+async def test_what_nobody_can_answer_is_not_held_against_it(trying: Plane, stables: Act) -> None:
+    """Stable is asked once, with the time that the client had."""
     trying.fake.by_version = {"1": stables, "2": hang}
+    await leave(trying, 1, x_request_timeout_ms="1500")
+    await eventually(lambda: ends_of(trying) == {"unconfirmed": 1}, "it is judged")
+    assert calls_of(trying, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("canarys", "end"),
+    [(after(1.4), "success"), (hang, "failure"), (after(1.4, model_raised("identity")), "failure")],
+)
+async def test_what_takes_stable_long_as_well_may_take_a_canary_long(
+    trying: Plane, canarys: Act, end: str
+) -> None:
+    """It has more than twice that, and is judged by what it does with it."""
+    trying.fake.by_version = {"1": after(0.8), "2": canarys}
     await leave(trying, 1)
     await eventually(lambda: ends_of(trying) == {end: 1}, "it is judged")
     assert calls_of(trying, 1) == 1
@@ -118,6 +127,21 @@ async def test_so_many_are_followed_at_once(trying: Plane) -> None:
     await eventually(lambda: ends_of(trying) == {"ignored": 2}, "two are given up")
     release.set()
     await eventually(lambda: ends_of(trying) == {"ignored": 2, "success": 1}, "one answers")
+
+
+async def test_the_bytes_of_what_is_followed_are_bounded(trying: Plane) -> None:
+    """Whoever has received them counts them no more. One is followed, however large it is."""
+    trying.gateway.left_behind._most_bytes = 10
+    release = asyncio.Event()
+    trying.fake.by_version["2"] = upon(release)
+    await leave(trying, 3)
+    await eventually(lambda: ends_of(trying) == {"ignored": 2}, "two are given up")
+    release.set()
+    await eventually(lambda: ends_of(trying) == {"ignored": 2, "success": 1}, "one answers")
+    release.clear()
+    await leave(trying, 1)
+    release.set()
+    await eventually(lambda: ends_of(trying) == {"ignored": 2, "success": 2}, "there is room again")
 
 
 async def test_a_stopped_canary_is_asked_no_more_for_those_who_have_left(trying: Plane) -> None:

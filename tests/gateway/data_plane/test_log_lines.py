@@ -1,12 +1,17 @@
 """Which requests get a line in the log."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from control.core.elements import pack_bytes
 from control.core.protection import BreakerMode, Override
+from tests.fakes.fake_triton import answer_with
 from tests.gateway.conftest import make_view, snapshot_of
-from tests.gateway.data_plane.conftest import Plane
+from tests.gateway.data_plane.conftest import TEXTS, Plane
+from tests.gateway.data_plane.rollout_scene import Rollout, counts_of
+from tests.support.polls import eventually
 
 
 @pytest.fixture
@@ -43,3 +48,22 @@ async def test_other_failures_get_a_line_each(
     for one in answered:
         assert one.status >= 400
         assert one.headers["x-request-id"] in told
+
+
+async def test_a_copy_that_disagrees_gets_a_line_without_the_answers(
+    plane: Plane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where they part, not what they say: a model's answer may be anybody's secret."""
+    stable, canary = (make_view(version=number, **TEXTS) for number in (1, 2))
+    await plane.ready(Rollout(0.0, 100.0, stable=stable, canary=canary).snapshot)
+    said = pack_bytes([b"the secret is otherwise"])
+    plane.fake.by_version["2"] = answer_with(("OUTPUT0", "BYTES", [1, 1], said))
+    capsys.readouterr()
+    tensor = {"name": "INPUT0", "shape": [1, 1], "datatype": "BYTES", "data": ["the secret is me"]}
+    body = json.dumps({"inputs": [tensor]}).encode()
+    assert (await plane.ask("POST", "/v2/models/identity/infer", body)).status == 200
+    await eventually(lambda: counts_of(plane).disagreed == 1, "it is compared")
+    told = "".join(capsys.readouterr())
+    assert "shadow_disagreed" in told
+    assert "outputs.OUTPUT0[0] differs from byte 14 on" in told
+    assert "secret" not in told

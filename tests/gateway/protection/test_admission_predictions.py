@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
+from control.core.outcome import Outcome
 from control.core.protection import QueuePolicy
 from control.errors import DeadlineExceeded, Overloaded
 from control.observability.metrics import GatewayMetrics
-from tests.gateway.protection.admission_desk import HIGH, Desk, view_of
+from tests.gateway.protection.admission_desk import HIGH, NORMAL, Desk, view_of
 
 
 @pytest.fixture
@@ -89,3 +90,20 @@ async def test_retry_after_is_the_time_that_the_queue_takes(desk: Desk) -> None:
     with pytest.raises(Overloaded) as caught:
         await admission.enter(desk.ask())
     assert caught.value.retry_after_s == 5
+
+
+async def test_the_wait_for_a_place_is_foretold(desk: Desk) -> None:
+    """None with a place free, or where nothing is known; the first in line waits for one end."""
+    admission = desk.board.of(view_of(1))
+    assert admission.wait_s("acme", NORMAL) == 0.0
+    [permit] = desk.fill(admission, 1)
+    assert admission.wait_s("acme", NORMAL) == 0.0
+    permit.end(Outcome.SUCCESS)
+    desk.clock.now_s += 30.0
+    desk.teach(admission, 0.1)
+    assert admission.wait_s("acme", NORMAL) == 0.0
+    desk.fill(admission, 1)
+    assert admission.wait_s("acme", NORMAL) == pytest.approx(0.1)
+    await desk.queue(admission)
+    assert admission.wait_s("acme", NORMAL) == pytest.approx(0.4)  # it may come to more
+    assert admission.wait_s("acme", HIGH) == pytest.approx(0.1)

@@ -1,6 +1,7 @@
 """The rollouts of a gateway, as snapshots begin, change and end them."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -45,11 +46,15 @@ class Scene:
         self.now_s = 50.0
         clocks = Clocks(monotonic=lambda: self.now_s, wall=lambda: 1.7e9 + self.now_s)
         self.board = CanaryBoard(GatewayMetrics(self.registry), self.uplink, clocks)
+        #: What a version's config says beside the rest.
+        self.configs: dict[int, dict[str, Any]] = {}
 
     def learn(self, *models: tuple[str, Route]) -> None:
         """Follow a snapshot of these models, each with the versions 1 to 3."""
         views = {
-            name: ModelView(name, {n: make_view(name, n) for n in (1, 2, 3)}, route)
+            name: ModelView(
+                name, {n: make_view(name, n, **self.configs.get(n, {})) for n in (1, 2, 3)}, route
+            )
             for name, route in models
         }
         self.board.learn(Snapshot(1, views, routes=dict(models)))
@@ -162,6 +167,26 @@ def test_another_way_to_judge_keeps_what_was_counted(scene: Scene) -> None:
     assert canary.counts == before
     canary.ended(CanaryEnd.SUCCESS, 0.1)
     assert (canary.counts.calls, canary.counts.agreed) == (6, 1)
+
+
+@pytest.mark.parametrize(
+    ("stable_us", "canary_us", "is_stopped"),
+    [(50_000, 50_000, False), (0, 50_000, True), (50_000, 0, True), (1_000, 50_000, True)],
+)
+def test_the_wait_of_both_batchers_is_no_slowness(
+    scene: Scene, stable_us: int, canary_us: int, is_stopped: bool
+) -> None:
+    """Few requests do not fill a batch; but what is new in the canary's config is its own."""
+    for number, delay_us in ((1, stable_us), (2, canary_us)):
+        batching = {"max_queue_delay_microseconds": str(delay_us)} if delay_us else {}
+        scene.configs[number] = {"dynamic_batching": batching}
+    scene.learn(("m", route()))
+    canary = scene.canary()
+    for _ in range(200):
+        scene.now_s += 0.1
+        canary.stable_ended(Outcome.SUCCESS, 0.01)
+        canary.ended(CanaryEnd.SUCCESS, 0.06)
+    assert bool(canary.stopped) == is_stopped
 
 
 def test_stable_is_watched_while_there_is_a_rollout(scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """Calls that can be taken back: at once, and told from every other end."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -83,3 +84,21 @@ async def test_without_a_recall_calls_end_as_they_do() -> None:
     with pytest.raises(ValueError, match="why"):
         await calls.under_way.begin(fail())
     await eventually(lambda: len(calls.under_way) == 0, "none is under way")
+
+
+async def test_a_call_that_was_taken_back_keeps_nothing() -> None:
+    """Whoever still knows its task does not keep its request: Triton may go on for long."""
+    calls = UnderWay()
+
+    async def call(request: set[int]) -> None:
+        await asyncio.Event().wait()
+        request.clear()
+
+    request = {1}
+    kept = weakref.ref(request)
+    task = calls.begin(call(request))
+    del request
+    await asyncio.sleep(0)
+    calls.recall()
+    await asyncio.wait([task])
+    assert kept() is None
