@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from control.check.entry_file import entry_file
+from control.check.entry_file import completed, entry_file
 from control.contracts.faults import Fault
 from control.weights.errors import WeightsError
 from control.weights.manifest import MANIFEST, read_manifest
@@ -13,6 +13,7 @@ from control.weights.manifest import MANIFEST, read_manifest
 
 def version_faults(folder: Path, version: str, config: Mapping[str, Any]) -> Iterator[Fault]:
     """Give the faults of one version's files."""
+    config = completed(config, folder)
     own, entry = folder / version, entry_file(config)
     if entry and not (own / entry).is_file():
         reason = f"is missing: the backend '{config['backend']}' needs it"

@@ -56,11 +56,15 @@ class Sums(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FolderFacts:
-    """What is known of a folder. ``fault`` is what must not be in it, or is wrong with its sums."""
+    """What is known of a folder. ``fault`` is what must not be in it, or is wrong with its sums.
+
+    ``failure`` is why its files could not be read when that was tried last.
+    """
 
     sighting: Sighting
     sums: Sums = Sums.NONE
     fault: str = ""
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def find(facts: FolderFacts, settle_s: float, now_s: float) -> Finding:
     if facts.fault:
         return Finding(DropState.BROKEN if is_still else DropState.WRITING, facts.fault)
     if facts.sums is Sums.UNREAD:
-        return Finding(DropState.WRITING, _READING)
+        return Finding(DropState.WRITING, facts.failure or _READING)
     if is_still or facts.sums is Sums.ALL:
         return Finding(DropState.COMPLETE)
     return Finding(DropState.WRITING, _WRITING)

@@ -1,7 +1,7 @@
 """What is known of each version's folder in the source, from one look to the next."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
@@ -56,6 +56,8 @@ class _Known:
     sighting: Sighting
     tree: Tree
     reading: Reading | None = None
+    failure: str = ""
+    failures: int = 0
 
     @property
     def facts(self) -> FolderFacts:
@@ -64,7 +66,7 @@ class _Known:
         if read is not None and read.fingerprint == self.tree.fingerprint:
             return FolderFacts(self.sighting, read.sums, self.tree.fault or read.fault)
         sums = Sums.NONE if sums_file(self.tree) is None else Sums.UNREAD
-        return FolderFacts(self.sighting, sums, self.tree.fault)
+        return FolderFacts(self.sighting, sums, self.tree.fault, self.failure)
 
     def is_unread(self, now_s: float) -> bool:
         """Whether its content should be read: it has changed, and rests."""
@@ -109,21 +111,33 @@ class DropBook:
         return self._files
 
     def next_unread(self, now_s: float) -> tuple[Key, Tree] | None:
-        """Choose whose content to read next; those first whose checksums are waited for."""
+        """Choose whose content to read next; those first whose checksums are waited for.
+
+        What could not be read comes after all that has been tried less often.
+        """
         waiting = [
-            (known.facts.sums is not Sums.UNREAD, key)
+            (known.failures, known.facts.sums is not Sums.UNREAD, key)
             for key, known in self._known.items()
             if key[1] != _MODEL_FILES and known.is_unread(now_s)
         ]
         if not waiting:
             return None
-        _, key = min(waiting)
+        key = min(waiting)[-1]
         return key, self._known[key].tree
 
     def take_reading(self, key: Key, reading: Reading) -> None:
         """Take in what a version holds."""
         if key in self._known:
             self._known[key].reading = reading
+
+    def take_failure(self, key: Key, tree: Tree, reason: str) -> bool:
+        """Take in why a version could not be read that looked like this; gives if that is news."""
+        known = self._known.get(key)
+        if known is None or known.tree.fingerprint != tree.fingerprint:
+            return False
+        known.failures += 1
+        is_news, known.failure = known.failure != reason, reason
+        return is_news
 
     def trees(self) -> Iterator[Tree]:
         """Give how the folders look."""
@@ -154,7 +168,11 @@ class DropBook:
         sighting = see(
             before.sighting if before else None, tree.activity, now_s, renamed_in=renamed_in
         )
-        return _Known(sighting, tree, before.reading if before else None)
+        if before is None:
+            return _Known(sighting, tree)
+        if before.tree.fingerprint != tree.fingerprint:
+            return _Known(sighting, tree, before.reading)
+        return replace(before, sighting=sighting, tree=tree)
 
     def _judge(self, look: Look, now_s: float) -> None:
         files, drops = dict[str, ModelFiles](), dict[Key, Drop]()

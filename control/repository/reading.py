@@ -7,6 +7,7 @@ from pathlib import Path
 from control.core.settling import Sums
 from control.repository.checksums import MAX_SUMS_BYTES, SUMS, SumsBroken, compare, parse_sums
 from control.repository.content import checksum, digest_of, open_regular
+from control.repository.names import shown
 from control.repository.refusals import SourceChanged, SourceRefused
 from control.repository.tree import Tree, TreeFile, read_version
 
@@ -19,6 +20,10 @@ class Reading:
     digest: str = ""
     sums: Sums = Sums.NONE
     fault: str = ""
+
+
+class Unreadable(Exception):
+    """The content cannot be read now; the message says which file, and why."""
 
 
 class ContentReader:
@@ -34,7 +39,7 @@ class ContentReader:
     def read(self, folder: Path, tree: Tree) -> Reading | None:
         """Read a version whose folder looked like ``tree``; None where it has been changed.
 
-        Raises OSError where the folder cannot be read.
+        Raises Unreadable.
         """
         try:
             got = {file.name: self._checksum(file) for file in tree.files}
@@ -43,7 +48,7 @@ class ContentReader:
             return Reading(tree.fingerprint, sums=Sums.WRONG, fault=error.reason)
         except SourceChanged:
             return None
-        if read_version(folder).fingerprint != tree.fingerprint:
+        if _look(folder) != tree.fingerprint:
             return None
         return Reading(tree.fingerprint, digest_of(got.items()), sums, fault)
 
@@ -57,9 +62,19 @@ class ContentReader:
         known = self._known.get(file.path)
         if known is not None and known[0] == file.looks:
             return known[1]
-        found = checksum(file)
+        try:
+            found = checksum(file)
+        except OSError as error:
+            raise Unreadable(f"{shown(file.name)} cannot be read: {error.strerror}") from error
         self._known[file.path] = (file.looks, found)
         return found
+
+
+def _look(folder: Path) -> str:
+    try:
+        return read_version(folder).fingerprint
+    except OSError as error:
+        raise Unreadable(f"the folder cannot be read: {error.strerror}") from error
 
 
 def _compare(tree: Tree, got: Mapping[str, str]) -> tuple[Sums, str]:
@@ -68,12 +83,14 @@ def _compare(tree: Tree, got: Mapping[str, str]) -> tuple[Sums, str]:
         return Sums.NONE, ""
     if file.size > MAX_SUMS_BYTES:
         return Sums.WRONG, f"{SUMS} must have {MAX_SUMS_BYTES} bytes at most, got {file.size}"
-    with open_regular(file) as opened:
-        text = opened.read(MAX_SUMS_BYTES).decode(errors="surrogateescape")
     try:
+        with open_regular(file) as opened:
+            text = opened.read(MAX_SUMS_BYTES).decode(errors="surrogateescape")
         return compare(parse_sums(text), got)
     except SumsBroken as error:
         return Sums.WRONG, str(error)
+    except OSError as error:
+        raise Unreadable(f"{SUMS} cannot be read: {error.strerror}") from error
 
 
 def sums_file(tree: Tree) -> TreeFile | None:

@@ -75,7 +75,7 @@ def read_version(folder: Path, max_entries: int = MAX_ENTRIES) -> Tree:
         walk.find_fault("the folder is a link that leads in a circle")
         return walk.tree()
     if _is_within(real, home):
-        walk.enter(real, "", (real,), lambda name: name == CONTRACT)
+        walk.enter(real, "", (real,), lambda entry: entry.name == CONTRACT)
     else:
         walk.find_fault("the folder is a link to outside of the model's folder")
     return walk.tree()
@@ -89,8 +89,17 @@ def read_model_files(folder: Path) -> Tree:
     return walk.tree()
 
 
-def _is_no_model_file(name: str) -> bool:
-    return name in {CONTRACT, GOLDEN} or version_of(name) is not None or is_almost_version(name)
+def _is_no_model_file(entry: "os.DirEntry[str]") -> bool:
+    if entry.name in {CONTRACT, GOLDEN} or version_of(entry.name) is not None:
+        return True
+    return is_almost_version(entry.name) and _is_folder(entry)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads to nothing that can be seen: that is told later on
 
 
 class _Walk:
@@ -115,7 +124,11 @@ class _Walk:
         self._fault = self._fault or fault
 
     def enter(
-        self, folder: str, prefix: str, above: tuple[str, ...], leave_out: Callable[[str], bool]
+        self,
+        folder: str,
+        prefix: str,
+        above: tuple[str, ...],
+        leave_out: Callable[["os.DirEntry[str]"], bool],
     ) -> None:
         """Go through a folder; ``above`` is the way to it, itself included."""
         if len(above) > MAX_DEPTH:
@@ -123,7 +136,7 @@ class _Walk:
             return
         self._folders.append(Path(folder))
         for entry in self._list(folder, prefix):
-            if entry.name == BYTECODE or leave_out(entry.name):
+            if entry.name == BYTECODE or leave_out(entry):
                 continue
             self._entries += 1
             if self._entries > self._max_entries:
@@ -207,7 +220,7 @@ def _looks(found: os.stat_result) -> tuple[int, ...]:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _nothing(_name: str) -> bool:
+def _nothing(_entry: "os.DirEntry[str]") -> bool:
     return False
 
 

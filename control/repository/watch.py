@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from control.config import RepositorySettings
+from control.lane import Lane
 from control.observability.logs import get_logger
 from control.repository.config_faults import ConfigFaults
 from control.repository.drops import Drop, DropBook, Key, ModelFiles
 from control.repository.notices import FolderNotices, open_notices
-from control.repository.reading import ContentReader
+from control.repository.reading import ContentReader, Reading, Unreadable
 from control.repository.scan import Look, RepositoryUnseen, look_at
 from control.repository.tree import Tree
 
@@ -45,6 +46,7 @@ class RepositoryWatch:
         self._source = source
         self._settings = settings
         self._listen = listen
+        self._lane = Lane("watch", 2)  # one that looks, one that reads
         self._notices: FolderNotices | None = None
         self._noticed = asyncio.Event()
         self._book = DropBook(source, settings.settle_s)
@@ -68,7 +70,7 @@ class RepositoryWatch:
 
     async def run(self) -> None:
         """Look until something fails that should not; nothing is shown then until it runs again."""
-        self._notices = await asyncio.to_thread(self._listen)
+        self._notices = await self._lane.do(self._listen)
         look: asyncio.Task[None] | None = None
         try:
             while True:
@@ -91,7 +93,7 @@ class RepositoryWatch:
         self._noticed.clear()
         began_s = time.monotonic()
         try:
-            look, renamed = await asyncio.to_thread(self._look_blocking)
+            look, renamed = await self._lane.do(self._look_blocking)
         except RepositoryUnseen as error:
             self._show_nothing(str(error))
             return
@@ -146,7 +148,6 @@ class RepositoryWatch:
         """Begin to read the content of one version, if no other is being read."""
         if self._reading is not None and not self._reading.done():
             return
-        self._reader.forget_others(self._book.trees())
         chosen = self._book.next_unread(time.monotonic())
         if chosen is not None:
             self._reading = asyncio.create_task(self._read(*chosen))
@@ -155,13 +156,21 @@ class RepositoryWatch:
         model, version = key
         folder = self._source / model / str(version)
         try:
-            reading = await asyncio.to_thread(self._reader.read, folder, tree)
-        except OSError as error:
-            _log.warning("unreadable", model=model, version=version, reason=error.strerror)
-            return  # the next look tries again
+            reading = await self._lane.do(
+                self._read_blocking, folder, tree, list(self._book.trees())
+            )
+        except Unreadable as error:
+            if self._book.take_failure(key, tree, str(error)):
+                _log.warning("unreadable", model=model, version=version, reason=str(error))
+                self._noticed.set()  # others are next; this one is tried again as looks are taken
+            return
         if reading is not None:
             self._book.take_reading(key, reading)
             self._noticed.set()
+
+    def _read_blocking(self, folder: Path, tree: Tree, present: list[Tree]) -> Reading | None:
+        self._reader.forget_others(present)  # may take long, too: there may be many files
+        return self._reader.read(folder, tree)
 
     async def _rest(self, took_s: float) -> None:
         """Wait until another look is worth while."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from control.check.entry_file import file_that_ends_a_load
+from control.check.entry_file import completed, file_that_ends_a_load
 from control.check.model_config import read_config
 from control.contracts.faults import ContractBroken
 from control.triton.config_override import override
@@ -17,7 +17,7 @@ def config_for(folder: Path, versions: Collection[int]) -> str:
         config = read_config(folder)
     except ContractBroken as error:
         raise LoadFailed("; ".join(map(str, error.faults))) from error
-    code = file_that_ends_a_load(config)
+    code = file_that_ends_a_load(completed(config, folder))
     faults = {version: _fault(folder / str(version), code) for version in sorted(versions)}
     _raise_if_any({version: fault for version, fault in faults.items() if fault})
     return override(config, sorted(versions))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from control.check.entry_file import file_that_ends_a_load
+from control.check.entry_file import completed, file_that_ends_a_load
 from control.check.model_config import read_config
 from control.contracts.faults import ContractBroken
 from control.repository.names import (
@@ -33,20 +33,26 @@ class Inspection:
 
 
 def inspect_repository(repository: Path) -> Inspection:
-    """Sort the models into loadable and refused; hidden folders and plain files are no models."""
+    """Sort the models into loadable and refused; hidden folders and plain files are no models.
+
+    One that cannot be looked at is refused. Raises OSError where the repository itself cannot be.
+    """
     loadable: list[str] = []
     refused: list[Refused] = []
     for folder in sorted(repository.iterdir()):
-        if not folder.is_dir():
+        try:
+            is_there = folder.is_dir()
+            is_model = is_there and is_model_name(folder.name)
+            reason = _refusal(folder) if is_model else None
+        except OSError as error:  # one author's folder must not keep all others from being served
+            refused.append(Refused(shown(folder.name), f"cannot be looked at: {error.strerror}"))
             continue
-        if is_almost_model_name(folder.name):
+        if reason is not None:
+            refused.append(Refused(folder.name, reason))
+        elif is_model:
+            loadable.append(folder.name)
+        elif is_there and is_almost_model_name(folder.name):
             refused.append(Refused(shown(folder.name), NO_MODEL_NAME))
-        elif is_model_name(folder.name):
-            reason = _refusal(folder)
-            if reason is None:
-                loadable.append(folder.name)
-            else:
-                refused.append(Refused(folder.name, reason))
     return Inspection(loadable, refused)
 
 
@@ -59,7 +65,7 @@ def _refusal(folder: Path) -> str | None:
     if not versions:
         return "has no version folder"
     try:
-        code = file_that_ends_a_load(read_config(folder))
+        code = file_that_ends_a_load(completed(read_config(folder), folder))
     except ContractBroken:
         return None  # Triton says so itself, at once
     # A load that hangs for want of its code takes the whole start with it.

@@ -75,6 +75,36 @@ def test_a_good_model_has_no_faults(model: Path) -> None:
         ("1/weights.toml", "x = ", "m/1/weights.toml"),
         ("golden.json", "[]", "m/golden.json: is not a list of golden requests"),
         ("golden.json", '{"requests": [{}]}', "m/golden.json: requests[0]: is no request"),
+        (
+            "golden.json",
+            '{"requests": [{"inputs": {}, "expect": {"Y": {"equal": 2}}}]}',
+            "m/golden.json: requests[0].expect.Y: 'equal' must be a flat list of all elements",
+        ),
+        (
+            "golden.json",
+            '{"requests": [{"inputs": {}, "expect": {"Y": {"near": ["a"]}}}]}',
+            "m/golden.json: requests[0].expect.Y: 'near' must be a list of numbers",
+        ),
+        (
+            "golden.json",
+            '{"requests": [{"inputs": {}, "expect": {"Y": {"near": [1], "tolerance": "0.1"}}}]}',
+            "m/golden.json: requests[0].expect.Y: 'tolerance' must be a number",
+        ),
+        (
+            "golden.json",
+            '{"requests": [{"inputs": {}, "expect": {"Y": {"min": null, "max": 1}}}]}',
+            "m/golden.json: requests[0].expect.Y: 'min' must be a number",
+        ),
+        (
+            "golden.json",
+            '{"requests": [{"inputs": {}, "expect_error": ["INTERNAL"]}]}',
+            "m/golden.json: requests[0].expect_error: must be a text",
+        ),
+        (
+            "golden.json",
+            '{"requests": [{"inputs": {}, "parameters": 5}]}',
+            "m/golden.json: requests[0].parameters: must be an object",
+        ),
     ],
 )
 def test_a_fault_is_named_with_its_place(model: Path, file: str, content: str, fault: str) -> None:

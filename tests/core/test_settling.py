@@ -79,6 +79,15 @@ def test_checksums_and_faults_count(
         assert find(facts, SETTLE_S, 1.0).reason == fault
 
 
+def test_checksums_that_cannot_be_read_are_waited_for_with_the_reason() -> None:
+    """That is nothing that the version has done, and may pass; without such a list it is none."""
+    still = Sighting("a", 0.0)
+    found = find(FolderFacts(still, Sums.UNREAD, failure="x cannot be read"), SETTLE_S, 9.0)
+    assert (found.state, found.reason) == (DropState.WRITING, "x cannot be read")
+    found = find(FolderFacts(still, failure="x cannot be read"), SETTLE_S, 9.0)
+    assert found.state is DropState.COMPLETE
+
+
 def test_a_rename_counts_until_something_is_written() -> None:
     """A folder that came whole and is written to afterwards has to rest like any other."""
     whole = see(None, "a", 1.0, renamed_in=True)

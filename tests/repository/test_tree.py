@@ -192,11 +192,25 @@ def test_a_folder_that_is_misnamed_is_told_and_left_alone(tmp_path: Path) -> Non
 
 def test_model_files_are_what_lies_beside_versions(tmp_path: Path) -> None:
     """Neither versions nor what may be meant as one, neither contract nor golden requests."""
-    model = write_model(tmp_path, "m", 1, 12)
+    model = write_model(tmp_path, "m", 1)
     names = ["warmup/zeros", "labels.txt", "contract.yaml", "golden.json", ".git/x"]
+    names += ["1000_classes.txt", "12", "007.txt"]
     write_files(model, dict.fromkeys([*names, "007/model.py", "1 (copy)/model.py"], "x"))
     seen = [file.name for file in read_model_files(model).files]
-    assert seen == ["config.pbtxt", "labels.txt", "warmup/zeros"]
+    assert seen == ["007.txt", "1000_classes.txt", "config.pbtxt", "labels.txt", "warmup/zeros"]
+
+
+def test_links_beside_versions_are_taken_for_what_they_lead_to(tmp_path: Path) -> None:
+    """A folder that may be meant as a version is none of the model's files; a circle is told."""
+    model = write_model(tmp_path, "m", 1)
+    write_files(model, {"labels.txt": "x", "007/model.py": "x"})
+    (model / "80_classes.txt").symlink_to("labels.txt")
+    (model / "08").symlink_to("007")
+    seen = read_model_files(model)
+    assert [file.name for file in seen.files] == ["80_classes.txt", "config.pbtxt", "labels.txt"]
+    (model / "0_self").symlink_to("0_self")
+    fault = "0_self is a link that leads in a circle, or to nothing"
+    assert read_model_files(model).fault == fault
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def model(directory: Path, config: str, *files: str) -> Path:
     ("config", "files", "reason"),
     [
         ('backend: "python"', ["1/model.py", "2/other.py"], "there is no model.py"),
+        ("max_batch_size: 1", ["1/model.py", "2/other.py"], "there is no model.py"),
         ('backend: "python"', ["1/model.py"], "there is no folder '2'"),
         ('backend: "onnxruntime"', ["1/model.onnx"], "there is no folder '2'"),
         (

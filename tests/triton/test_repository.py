@@ -32,16 +32,19 @@ def test_models_are_sorted_into_loadable_and_refused(tmp_path: Path) -> None:
     put(tmp_path, "no_config", None, "1/model.py")
     put(tmp_path, "no_version", PYTHON, "labels.txt", "latest/model.py")
     put(tmp_path, "half", PYTHON, "1/model.py", "3/weights", "2/weights")
+    put(tmp_path, "unnamed", "max_batch_size: 1", "1/model.py", "2/weights")
+    put(tmp_path, "unknown", "max_batch_size: 1", "1/model.onnx", "1/model.py", "2/weights")
     put(tmp_path, ".hidden", PYTHON, "1/x")
     put(tmp_path, "_draft", PYTHON, "1/x")
     (tmp_path / "README.md").touch()
     inspection = inspect_repository(tmp_path)
-    assert inspection.loadable == ["good", "guarded", "main", "mistyped", "onnx"]
+    assert inspection.loadable == ["good", "guarded", "main", "mistyped", "onnx", "unknown"]
     assert inspection.refused == [
         Refused("half", "version 2 has no model.py"),
         Refused("misnamed", "version 1 has no main.py"),
         Refused("no_config", "has no config.pbtxt"),
         Refused("no_version", "has no version folder"),
+        Refused("unnamed", "version 2 has no model.py"),
     ]
 
 
@@ -66,3 +69,15 @@ def test_a_folder_that_is_no_number_is_no_version(tmp_path: Path, name: str) -> 
     """Digits that are no version for Triton are none for us, and break nothing."""
     put(tmp_path, "m", PYTHON, f"{name}/weights", "1/model.py")
     assert inspect_repository(tmp_path).loadable == ["m"]
+
+
+def test_a_model_that_cannot_be_looked_at_keeps_no_other_from_being_loaded(tmp_path: Path) -> None:
+    """Its author may have closed the folder, or the file system fails there."""
+    put(tmp_path, "good", PYTHON, "1/model.py")
+    put(tmp_path, "inner", None, "1/model.py")
+    for unseen in ("inner/config.pbtxt", "outer"):
+        (tmp_path / unseen).symlink_to("x" * 300)  # looking at it fails for root, too
+    inspection = inspect_repository(tmp_path)
+    assert inspection.loadable == ["good"]
+    reason = "cannot be looked at: File name too long"
+    assert inspection.refused == [Refused("inner", reason), Refused("outer", reason)]
