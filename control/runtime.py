@@ -22,6 +22,11 @@ class RuntimePaths:
         return self.state / "lock"
 
     @property
+    def verification_lock(self) -> Path:
+        """Locked by the verification under way; outside ``run``, as that is made anew."""
+        return self.state / "verification.lock"
+
+    @property
     def artifacts(self) -> Path:
         """Tokenizers that contracts need, by digest; they outlive a run."""
         return self.state / "artifacts"

@@ -43,7 +43,7 @@ class WebhookSettings(Section):
     rollback: Urls = ()
     """URLs that are asked all along a rollout; any 2xx rolls it back."""
     event: Urls = ()
-    """URLs that are told of every change of phase or weight; their answers change nothing."""
+    """URLs that are told of changes of phase or weight; their answers change nothing."""
     timeout_s: float = Field(5.0, gt=0.0, le=300.0)
     """Seconds that each try may take."""
     num_retries: int = Field(2, ge=0, le=10)

@@ -23,6 +23,10 @@ _REFRESH_S: Final = 0.5
 _ALL: Final = "/rollouts"
 _NOT_OURS: Final = (KeyError, TypeError, AttributeError, ValueError)
 
+Meant = Annotated[
+    int | None,
+    typer.Option("--version", min=1, help="Only if this version is under way (default: any)."),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Go on showing it, until Ctrl-C.")]
 
 
@@ -73,33 +77,42 @@ def history(model: Model, config: ConfigFile = None, as_json: JsonOutput = False
 
 
 @rollout_app.command("pause")
-def pause(model: Model, reason: Reason = "", config: ConfigFile = None) -> None:
+def pause(
+    model: Model, version: Meant = None, reason: Reason = "", config: ConfigFile = None
+) -> None:
     """Let the rollout stand where it is, until `resume`; it can still be rolled back."""
-    _order(config, model, "pause", reason)
+    _order(config, model, "pause", version, reason)
 
 
 @rollout_app.command("resume")
-def resume(model: Model, reason: Reason = "", config: ConfigFile = None) -> None:
+def resume(
+    model: Model, version: Meant = None, reason: Reason = "", config: ConfigFile = None
+) -> None:
     """Let the rollout go on by its steps."""
-    _order(config, model, "resume", reason)
+    _order(config, model, "resume", version, reason)
 
 
 @rollout_app.command("promote")
-def promote(model: Model, reason: Reason = "", config: ConfigFile = None) -> None:
-    """Give the new version all requests now, whatever steps are left."""
-    _order(config, model, "promote", reason)
+def promote(
+    model: Model, version: Meant = None, reason: Reason = "", config: ConfigFile = None
+) -> None:
+    """Give the new version all requests now; once more, after its bake time: make it live."""
+    _order(config, model, "promote", version, reason)
 
 
 @rollout_app.command("rollback")
-def rollback(model: Model, reason: Reason = "", config: ConfigFile = None) -> None:
+def rollback(
+    model: Model, version: Meant = None, reason: Reason = "", config: ConfigFile = None
+) -> None:
     """Take the new version out now."""
-    _order(config, model, "rollback", reason)
+    _order(config, model, "rollback", version, reason)
 
 
 @rollout_app.command("weight")
 def weight(
     model: Model,
     percent: Annotated[float, typer.Argument(min=0.0, max=100.0, help="Of the requests.")],
+    version: Meant = None,
     reason: Reason = "",
     config: ConfigFile = None,
 ) -> None:
@@ -107,13 +120,14 @@ def weight(
     if math.isnan(percent):  # it is neither below the least nor above the greatest
         fail("the weight must be a number from 0 to 100")
     client = AdminClient(read_settings(config))
-    body = {"weight": percent, "reason": reason}
+    body = {"weight": percent, "version": version, "reason": reason}
     _tell(client, client.put(model_path(model, "rollout/weight"), body))
 
 
-def _order(config: ConfigFile, model: str, order: str, reason: str) -> None:
+def _order(config: ConfigFile, model: str, order: str, version: int | None, reason: str) -> None:
     client = AdminClient(read_settings(config))
-    _tell(client, client.post(model_path(model, f"rollout/{order}"), {"reason": reason}))
+    body = {"version": version, "reason": reason}
+    _tell(client, client.post(model_path(model, f"rollout/{order}"), body))
 
 
 def _tell(client: AdminClient, document: Json) -> None:

@@ -17,10 +17,14 @@ from control.contracts.files import find_contract
 from control.contracts.folder import ResolvedContract, read_contract, revive
 from control.core.contract import Contract, derive_contract
 from control.errors import StateUnavailable
+from control.lane import Lane
 from control.observability.logs import get_logger
 
 #: A broken contract is looked at again this often: what mends it may be another file.
 _RETRY_S: Final = 1.0
+#: A look takes longer only where the file system hangs; the first may have to read much.
+_PATIENCE_S: Final = 1.0
+_FIRST_PATIENCE_S: Final = 10.0
 #: Of the versions of a model that Triton has no more, the contracts of so many are kept.
 MOST_GONE: Final = 16
 
@@ -87,6 +91,8 @@ class ContractBook:
         self._last_good = last_good
         self._kept = dict(last_good.load_all())
         self._entries: dict[Key, _Entry] = {}
+        self._lane = Lane("contracts", 1)
+        self._late: tuple[Key, asyncio.Task[None]] | None = None
 
     @property
     def states(self) -> dict[Key, ContractState]:
@@ -94,13 +100,16 @@ class ContractBook:
         return {key: entry.state for key, entry in self._entries.items()}
 
     async def update(self, model: str, version: int, config_json: bytes) -> ContractState:
-        """Give the contract that holds now; reads on a thread where a file has changed."""
+        """Give the contract that holds now; reads on a thread where a file has changed.
+
+        Where the repository does not answer, what held goes on holding.
+        """
         key = (model, version)
         entry = self._entries.get(key)
         if entry is None or entry.config != config_json:
             entry = self._entries[key] = await asyncio.to_thread(self._begin, key, config_json)
-        if self._is_due(key, entry):
-            await asyncio.to_thread(self._read, key, entry)
+        if self._is_free(key):
+            await self._look_at(key, entry)
         return entry.state
 
     def forget_others(self, keys: set[Key]) -> None:
@@ -116,6 +125,31 @@ class ContractBook:
                 resolved = msgspec.json.decode(document, type=ResolvedContract)
                 needed.update(resolved.tokenizers.values())
         self._artifacts.keep_only(needed)
+
+    def _is_free(self, key: Key) -> bool:
+        """Whether no earlier look is late; one that has come back gives others their turn."""
+        if self._late is None:
+            return True
+        late_key, look = self._late
+        if not look.done():
+            return False
+        self._late = None
+        look.result()
+        return key != late_key
+
+    async def _look_at(self, key: Key, entry: _Entry) -> None:
+        look = asyncio.create_task(self._lane.do(self._read_if_due, key, entry))
+        patience_s = _PATIENCE_S if entry.checked_s else _FIRST_PATIENCE_S
+        await asyncio.wait({look}, timeout=patience_s)
+        if look.done():
+            look.result()
+            return
+        self._late = key, look
+        _log.error("contract_unseen", model=key[0], version=key[1], effect="what held stays")
+
+    def _read_if_due(self, key: Key, entry: _Entry) -> None:
+        if self._is_due(key, entry):
+            self._read(key, entry)
 
     def _is_due(self, key: Key, entry: _Entry) -> bool:
         """Whether to read: files have changed, and are as they were at the last look.

@@ -14,7 +14,13 @@ from control.core.judge_counts import JudgeCounts
 from control.core.rollout_facts import Facts, Work
 from control.core.rollout_phases import Phase, may_follow
 from control.core.rollout_policy import follow
-from control.core.rollout_proof import disagreement_found, is_baked, is_shadowed, is_step_proved
+from control.core.rollout_proof import (
+    disagreement_found,
+    is_baked,
+    is_needed,
+    is_shadowed,
+    is_step_proved,
+)
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
 from control.core.rollout_route import is_pin_moved, under_way
 
@@ -71,6 +77,21 @@ def promote(record: ModelRecord, reason: str, now_s: float) -> Step:
     return Step(moved, Phase.PROMOTING.value, reason)
 
 
+def finish(record: ModelRecord, reason: str, now_s: float) -> Step:
+    """Make the version that has been given all requests live, and retire the one before."""
+    moved = _moved(record, Phase.LIVE, reason, now_s)
+    versions = dict(moved.versions)
+    for number in versions.keys() & {record.previous}:
+        versions[number] = replace(
+            versions[number],
+            phase=Phase.RETIRED,
+            reason=f"version {record.stable} has taken its place",
+            since_s=now_s,
+        )
+    done = replace(moved, versions=versions, previous=None, rollout=None)
+    return Step(done, Phase.LIVE.value, reason)
+
+
 def _gone(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
     """End the rollout of a version whose folder has been taken away, or was changed meanwhile."""
     current = under_way(record)
@@ -107,7 +128,9 @@ def _detected(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float)
         seen = replace(version, digest=folder.digest if folder else "")
         return end(_with(record, seen), done.detail, now_s)
     reason = "its files have been copied"
-    moved = _moved(record, Phase.STAGED, reason, now_s, digest=done.detail)
+    version = record.versions[rollout.version]
+    copied = replace(version, digest=done.detail, model_digest=done.model_digest)
+    moved = _moved(_with(record, copied), Phase.STAGED, reason, now_s)
     return Step(moved, Phase.STAGED.value, reason)
 
 
@@ -171,6 +194,8 @@ def _shadowing(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float
     failing = _failing(record, facts, now_s)
     if failing is not None or rollout.is_paused:
         return failing
+    if is_needed(rollout, facts):
+        return promote(record, facts.alone, now_s)
     if not is_shadowed(rollout, facts):
         return None
     found = disagreement_found(rollout, facts)
@@ -179,6 +204,8 @@ def _shadowing(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float
 
 def _canary(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float) -> Step | None:
     failing = _failing(record, facts, now_s)
+    if failing is None and is_needed(rollout, facts):
+        return promote(record, facts.alone, now_s)
     if failing is not None or not is_step_proved(rollout, facts):
         return failing
     asked = facts.done.get(Work.ASK_STEP)
@@ -197,7 +224,8 @@ def _promoting(record: ModelRecord, rollout: Rollout, facts: Facts, now_s: float
         return failing
     if not is_pin_moved(record):
         return _move_pin(record, rollout, now_s)
-    return _finish(record, rollout, now_s) if is_baked(rollout, facts) else None
+    reason = facts.alone or "it has proved itself"
+    return finish(record, reason, now_s) if is_baked(rollout, facts) else None
 
 
 def _move_pin(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
@@ -205,21 +233,6 @@ def _move_pin(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
     baking = replace(rollout, weight=100.0, is_manual=False, step_since_s=now_s)
     pinned = replace(record, stable=rollout.version, previous=record.stable, rollout=baking)
     return Step(_noted(pinned, reason), "pin_moved", reason)
-
-
-def _finish(record: ModelRecord, rollout: Rollout, now_s: float) -> Step:
-    reason = "it has proved itself"
-    moved = _moved(record, Phase.LIVE, reason, now_s)
-    versions = dict(moved.versions)
-    for number in versions.keys() & {record.previous}:
-        versions[number] = replace(
-            versions[number],
-            phase=Phase.RETIRED,
-            reason=f"version {rollout.version} has taken its place",
-            since_s=now_s,
-        )
-    done = replace(moved, versions=versions, previous=None, rollout=None)
-    return Step(done, Phase.LIVE.value, reason)
 
 
 def _failing(record: ModelRecord, facts: Facts, now_s: float) -> Step | None:
@@ -237,17 +250,13 @@ def _take_step(record: ModelRecord, rollout: Rollout, step: int, now_s: float) -
     return Step(moved, Phase.CANARY.value, reason)
 
 
-def _moved(
-    record: ModelRecord, phase: Phase, reason: str, now_s: float, digest: str | None = None
-) -> ModelRecord:
+def _moved(record: ModelRecord, phase: Phase, reason: str, now_s: float) -> ModelRecord:
     """Put the version under way into another phase."""
     version = _version_of(record)
     if not may_follow(version.phase, phase):
         message = f"a version that is {version.phase.value} cannot become {phase.value}"
         raise ValueError(message)
-    kept = version.digest if digest is None else digest
-    moved = replace(version, phase=phase, reason=reason, since_s=now_s, digest=kept)
-    return _with(record, moved)
+    return _with(record, replace(version, phase=phase, reason=reason, since_s=now_s))
 
 
 def _noted(record: ModelRecord, reason: str) -> ModelRecord:

@@ -8,6 +8,7 @@ from control.core.canary_policy import CanaryPolicy
 from control.core.rollout import Step
 from control.core.rollout_facts import DropState, SourceFolder
 from control.core.rollout_phases import ENDED, Phase
+from control.core.rollout_policy import isolation_of
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
 
 _WRITING: Final = "its folder is still being written"
@@ -25,14 +26,20 @@ Folders = Mapping[int, SourceFolder]
 
 
 def adopt(
-    model: str, versions: Mapping[int, str], others: Iterable[int], now_s: float
+    model: str,
+    versions: Mapping[int, str],
+    others: Iterable[int],
+    now_s: float,
+    model_digest: str = "",
 ) -> ModelRecord:
     """Make the record of a model that is served already: ``versions`` with their digests.
 
-    ``others`` lie in the repository, but its config does not ask for them.
+    ``others`` lie in the repository, but its config does not ask for them. ``model_digest`` is of
+    what lies beside the versions.
     """
+    reason = "it was there at the first start"
     live = {
-        number: VersionRecord(number, Phase.LIVE, "it was there at the first start", now_s, digest)
+        number: VersionRecord(number, Phase.LIVE, reason, now_s, digest, model_digest=model_digest)
         for number, digest in versions.items()
     }
     unasked = "config.pbtxt did not ask for it at the first start"
@@ -133,8 +140,11 @@ def begin(
     """Start an attempt with a version that has been detected or has ended; ``rollout`` names it."""
     known = record.versions[number]
     reason = "its rollout begins"
-    detected = replace(known, phase=Phase.DETECTED, reason=reason, since_s=now_s)
-    attempt = Rollout(rollout, number, record.stable, policy.isolation, now_s, policy)
+    # Without the digests of an attempt before: what counts is what is copied now.
+    detected = VersionRecord(number, Phase.DETECTED, reason, now_s, fault=known.fault)
+    isolation = isolation_of(record.stable, policy.isolation)
+    plan = replace(policy, isolation=isolation)
+    attempt = Rollout(rollout, number, record.stable, isolation, now_s, plan)
     versions = {**record.versions, number: detected}
     return Step(replace(record, versions=versions, rollout=attempt), "rollout_started", reason)
 

@@ -42,10 +42,14 @@ class Work(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a piece of work ended: ``detail`` is a reason, or what was found (a digest)."""
+    """How a piece of work ended: ``detail`` is a reason, or what was found (a digest).
+
+    ``model_digest`` is of what the model had beside the version that was copied.
+    """
 
     is_good: bool
     detail: str = ""
+    model_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Facts:
     gateway has stopped the canary, or a rollback was asked for; empty where none was.
     ``can_be_split``: its requests may go to either version, each by itself. ``has_slot``: a
     verification may begin. ``policy`` is what the version's contract says now; None where it has
-    none, or cannot be read.
+    none, or cannot be read. ``alone`` is why no version that is live can answer: it does not load;
+    empty where one can, or nobody has tried that twice.
     """
 
     folders: Mapping[int, SourceFolder] | None = None
@@ -72,3 +77,4 @@ class Facts:
     can_be_split: bool = True
     has_slot: bool = True
     policy: CanaryPolicy | None = None
+    alone: str = ""

@@ -1,13 +1,14 @@
 """What operators may order of a rollout, and what that changes. Each gives a step, or why not."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from control.core.rollout import Step, end, promote
+from control.core.rollout import Step, end, finish, promote
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
-from control.core.rollout_route import under_way, waits_for_order
+from control.core.rollout_route import is_pin_moved, under_way, waits_for_order
 
 #: A step, or a sentence that says why the order cannot be followed.
 Ordered = Step | str
@@ -16,6 +17,14 @@ _NOTHING: Final = "no version is being rolled out"
 _UNDIVIDED: Final = "its requests cannot be split between versions: promote or rollback"
 _TRYING: Final = frozenset({Phase.SHADOWING, Phase.CANARY})
 _STEERED: Final = _TRYING | {Phase.PROMOTING}
+
+
+def other_than(record: ModelRecord, version: int | None) -> str:
+    """Say that another version is under way than the one that is meant; empty where none is."""
+    current = under_way(record)
+    if version is None or current is None or current[0].version == version:
+        return ""
+    return f"version {current[0].version} is being rolled out, not version {version}"
 
 
 def pause(record: ModelRecord, reason: str) -> Ordered:
@@ -62,13 +71,18 @@ def set_weight(record: ModelRecord, weight: float, reason: str) -> Ordered:
 
 
 def promote_now(record: ModelRecord, reason: str, now_s: float) -> Ordered:
-    """Give the version all requests, whatever steps are left. It still bakes."""
+    """Give the version all requests, whatever steps are left. It still bakes.
+
+    One that has baked for its time, and waits for calls that do not come, is made live.
+    """
 
     def change(rollout: Rollout, version: VersionRecord) -> Ordered:
+        if version.phase is Phase.PROMOTING:
+            return _end_baking(record, rollout, reason, now_s)
         going = replace(record, rollout=replace(rollout, is_paused=False, is_manual=False))
         return promote(going, reason or f"ordered while it was {version.phase.value}", now_s)
 
-    return _ordered(record, _TRYING, change)
+    return _ordered(record, _STEERED, change)
 
 
 def roll_back(record: ModelRecord, reason: str, now_s: float) -> Ordered:
@@ -78,6 +92,20 @@ def roll_back(record: ModelRecord, reason: str, now_s: float) -> Ordered:
         return end(record, reason or f"ordered while it was {version.phase.value}", now_s)
 
     return _ordered(record, frozenset(Phase), change)
+
+
+def _end_baking(record: ModelRecord, rollout: Rollout, reason: str, now_s: float) -> Ordered:
+    """Make it live without calls that prove it: never at once, by an order that was given twice."""
+    number, bake_s = rollout.version, rollout.policy.bake_time_s
+    if not is_pin_moved(record):
+        return f"version {number} is promoting: it gets all requests as soon as it can answer them"
+    left_s = rollout.step_since_s + bake_s - now_s
+    if 0.0 < left_s <= bake_s:  # beyond that the clock has been set back
+        return (
+            f"version {number} is promoting: it gets all requests already, and can be made live"
+            f" by this order when it has baked for {bake_s:g} s, in {math.ceil(left_s)} s"
+        )
+    return finish(record, reason or "ordered while it was baking", now_s)
 
 
 def _ordered(

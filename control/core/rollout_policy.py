@@ -11,6 +11,15 @@ from control.core.rollout_record import Rollout
 _NOT_LOADED: Final = frozenset({Phase.DETECTED, Phase.STAGED, Phase.VERIFYING})
 
 
+def isolation_of(stable: int | None, wanted: Isolation) -> Isolation:
+    """Say where a version runs while it is tried; ``stable`` is what it is measured against.
+
+    A model's first version is not tried out: it is served as soon as it is loaded, and that has to
+    be where it stays.
+    """
+    return Isolation.SAME_SERVER if stable is None else wanted
+
+
 def follow(rollout: Rollout, phase: Phase, said: CanaryPolicy, now_s: float) -> Rollout | None:
     """Give the rollout by another policy; None where it is the same.
 
@@ -18,7 +27,8 @@ def follow(rollout: Rollout, phase: Phase, said: CanaryPolicy, now_s: float) -> 
     reached already, or the first: it is never promoted only because the list is a shorter one.
     """
     is_apart = phase in _NOT_LOADED and said.isolation is Isolation.OWN_SERVER
-    isolation = Isolation.OWN_SERVER if is_apart else rollout.isolation
+    going_on = Isolation.OWN_SERVER if is_apart else rollout.isolation
+    isolation = isolation_of(rollout.stable, going_on)
     policy = replace(said, isolation=isolation)
     if policy == rollout.policy:
         return None

@@ -18,8 +18,14 @@ def is_baked(rollout: Rollout, facts: Facts) -> bool:
     """Whether the version has done well with all requests, for long and often enough."""
     if rollout.is_paused or facts.step.lasted_s < rollout.policy.bake_time_s:
         return False
-    # Where requests cannot be split, none reach it before it is live.
-    return not facts.can_be_split or _has_done_well(rollout, facts)
+    # Where requests cannot be split, none reach it before it is live. Where it is alone, nobody is
+    # there to judge it beside, or to answer in its place.
+    return not facts.can_be_split or bool(facts.alone) or _has_done_well(rollout, facts)
+
+
+def is_needed(rollout: Rollout, facts: Facts) -> bool:
+    """Whether the version has to take over before it is proved: what is live does not load."""
+    return bool(facts.alone) and not rollout.is_paused and not rollout.is_manual
 
 
 def is_shadowed(rollout: Rollout, facts: Facts) -> bool:

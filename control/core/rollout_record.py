@@ -19,8 +19,10 @@ MOST_ENDED: Final = 200
 class VersionRecord:
     """One version: ``reason`` says in a sentence why it is in its phase.
 
-    ``digest`` is of the content that was staged, empty before; ``fault`` is what is wrong with its
-    folder by now (a live version's files have changed, say), empty where nothing is.
+    ``digest`` is of the content that was staged, empty before; ``model_digest`` of what its model
+    had beside its versions then, the config first of all: it was verified with that. ``fault`` is
+    what is wrong with its folder by now (a live version's files have changed, say), empty where
+    nothing is.
     """
 
     version: int
@@ -29,6 +31,7 @@ class VersionRecord:
     since_s: float
     digest: str = ""
     fault: str = ""
+    model_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from control.core.routes import CanaryRoute, Route
 _EVERYTHING: Final = 100.0
 _WITH_TRAFFIC: Final = frozenset({Phase.SHADOWING, Phase.CANARY, Phase.PROMOTING})
 _LOADED: Final = _WITH_TRAFFIC | {Phase.LOADING}
+#: What has been rejected may have failed with the live version, and is not among these.
+_VERIFIED_BESIDE: Final = _LOADED | {Phase.LIVE, Phase.ROLLED_BACK}
+_TAKEN_OUT: Final = frozenset({Phase.REJECTED, Phase.ROLLED_BACK})
 
 
 def under_way(record: ModelRecord) -> tuple[Rollout, VersionRecord] | None:
@@ -37,6 +40,23 @@ def versions_kept(record: ModelRecord) -> frozenset[int]:
     return live if current is None else live | {current[1].version}
 
 
+def model_digests(record: ModelRecord, version: int) -> frozenset[str]:
+    """Give the digests of what may lie beside a version where it is served; empty: anything may.
+
+    It was verified with its own; and while it was live, with that of each version that got as far
+    as to be loaded beside it.
+    """
+    own = record.versions[version]
+    if not own.model_digest:
+        return frozenset()
+    later = {
+        one.model_digest
+        for one in record.versions.values()
+        if one.phase in _VERIFIED_BESIDE and one.since_s >= own.since_s
+    }
+    return frozenset({own.model_digest} | later - {""})
+
+
 def is_pin_moved(record: ModelRecord) -> bool:
     """Whether the version under way has been given all requests."""
     return record.rollout is not None and record.stable == record.rollout.version
@@ -56,6 +76,19 @@ def versions_in_main(record: ModelRecord) -> frozenset[int]:
     rollout, version = current
     here = rollout.isolation is Isolation.SAME_SERVER or version.phase is Phase.PROMOTING
     return live | {version.version} if here and version.phase in _LOADED else live
+
+
+def versions_to_unload(record: ModelRecord, loaded: frozenset[int]) -> frozenset[int]:
+    """Give those of the loaded versions that have to go.
+
+    What answers until a live version is loaded would be lost with it: it stays. One that was taken
+    out answers nobody, and may be what keeps the live one from being loaded.
+    """
+    surplus, live = loaded - versions_in_main(record), live_versions(record)
+    if loaded & live or not live:
+        return surplus
+    taken_out = {n for n, one in record.versions.items() if one.phase in _TAKEN_OUT}
+    return surplus & taken_out
 
 
 def version_apart(record: ModelRecord) -> int | None:

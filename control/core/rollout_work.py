@@ -19,7 +19,8 @@ def work_due(record: ModelRecord, facts: Facts) -> Work | None:
         case Phase.VERIFYING:
             verified = facts.done.get(Work.VERIFY)
             is_good = verified is not None and verified.is_good
-            due = Work.ASK_PRE_ROLLOUT if is_good else Work.VERIFY
+            verify = Work.VERIFY if facts.has_slot else None
+            due = Work.ASK_PRE_ROLLOUT if is_good else verify
         case Phase.CANARY:
             due = Work.ASK_STEP if is_step_proved(rollout, facts) else None
         case _:

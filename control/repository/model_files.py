@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from control.repository.content import checksum, open_regular
+from control.repository.content import checksum, digest_of, open_regular
 from control.repository.names import CONFIG
-from control.repository.pinned_config import MAX_CONFIG_BYTES, pin
+from control.repository.pinned_config import MAX_CONFIG_BYTES, config_digest, pin
 from control.repository.refusals import SourceChanged, SourceRefused
 from control.repository.staging import copy_files
 from control.repository.tree import Tree, TreeFile, read_model_files
@@ -41,6 +41,17 @@ def config_fault(tree: Tree, model: str) -> str:
     except SourceChanged:
         return ""  # another look will tell
     return ""
+
+
+def model_digest(folder: Path, model: str) -> str:
+    """Give the SHA-256 of all that a model has beside its versions; reads all of it.
+
+    It is the same for the source, its copies and what is served: which versions the config names
+    is left out. Raises SourceRefused or SourceChanged, and OSError.
+    """
+    tree = _look(folder)
+    config = config_digest(config_of(tree), model)
+    return digest_of([(CONFIG, config), *((one.name, checksum(one)) for one in _others(tree))])
 
 
 def copy_model_files(source: Path, target: Path) -> str:

@@ -13,7 +13,11 @@ from secrets import token_hex
 from typing import Final
 
 from control.repository.content import content_digest
-from control.repository.model_files import copy_model_files, replace_model_files
+from control.repository.model_files import (
+    copy_model_files,
+    model_digest,
+    replace_model_files,
+)
 from control.repository.names import CONFIG, is_model_name, version_of
 from control.repository.pinned_config import config_digest, pin, pinned_versions, repin
 from control.triton.repository import Inspection, inspect_repository
@@ -137,6 +141,13 @@ class ServedRepository:
     def config_digest(self, model: str) -> str:
         """Give the SHA-256 of a model's config without its versions; raises FileNotFoundError."""
         return config_digest((self.folder / model / CONFIG).read_text(), model)
+
+    def model_digest(self, model: str) -> str:
+        """Give the SHA-256 of all that a model has beside its versions.
+
+        Raises SourceRefused or SourceChanged, and OSError.
+        """
+        return model_digest(self.folder / model, model)
 
     def version_digest(self, model: str, version: int) -> str:
         """Give the SHA-256 of a version's content; reads all of it."""

@@ -16,11 +16,15 @@ from control.repository.tree import TreeFile, read_version
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What was copied: ``digest`` is of the content, as ``content_digest`` gives it."""
+    """What was copied: ``digest`` is of the content, as ``content_digest`` gives it.
+
+    ``model_digest`` is of what was copied of the model beside it; empty where nothing was.
+    """
 
     digest: str
     bytes: int
     files: int
+    model_digest: str = ""
 
 
 def stage(source: Path, target: Path) -> Staged:

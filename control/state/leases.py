@@ -1,7 +1,8 @@
 """Leases: what only one process may do at a time, for as long as it says that it is there.
 
 All times are by the database's clock. A lease is given for a while and renewed before it ends;
-who holds one no longer is found out by the transaction that relies on it.
+who holds one no longer is found out by the transaction that relies on it. Where that clock is set
+back, leases of before do not last until it has caught up.
 """
 
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class LeaseStore:
     def acquire(self, name: str, holder: str, ttl_s: float) -> Lease | None:
         """Give the lease for ``ttl_s`` from now, or renew it; None where another one holds it.
 
-        ``holder`` names one run of one process: two of the same name would hold it together.
+        ``holder`` names one run of one process: two of the same name would hold it together. All
+        who want one lease ask for about the same time.
         """
         if not holder or ttl_s <= 0:
             message = f"a lease needs a holder and a time: got {holder!r} and {ttl_s!r} s"
@@ -82,7 +84,11 @@ def _is_held(lease: Lease) -> ColumnElement[bool]:
 def _take(connection: Connection, name: str, holder: str, ttl_s: float) -> Lease | None:
     """Take what is free or one's own: one statement, so that of two only one succeeds."""
     is_own = LEASES.c.holder == holder
-    is_free = or_(is_own, LEASES.c.expires_s <= DatabaseNow())
+    has_run_out = LEASES.c.expires_s <= DatabaseNow()
+    # Given by a clock that was ahead: nobody asks for so long, and its holder may be dead. Another
+    # ``ttl_s`` is for clocks that are set back a little: a living holder renews it meanwhile.
+    is_from_the_future = LEASES.c.expires_s > DatabaseNow() + 2 * ttl_s
+    is_free = or_(is_own, has_run_out, is_from_the_future)
     change = (
         update(LEASES)
         .where(LEASES.c.name == name, is_free)

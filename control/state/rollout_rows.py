@@ -57,6 +57,7 @@ def version_columns(model: str, version: VersionRecord) -> dict[str, Any]:
         "reason": version.reason,
         "since_s": version.since_s,
         "digest": version.digest,
+        "model_digest": version.model_digest,
         "fault": version.fault,
     }
 
@@ -136,5 +137,6 @@ def _version_of(row: RowMapping) -> VersionRecord:
         reason=row["reason"],
         since_s=row["since_s"],
         digest=row["digest"],
+        model_digest=row["model_digest"],
         fault=row["fault"],
     )

@@ -116,6 +116,7 @@ VERSIONS: Final = Table(
     Column("reason", Text, nullable=False),
     Column("since_s", Double, nullable=False),
     Column("digest", String(128), nullable=False),
+    Column("model_digest", String(128), nullable=False),
     Column("fault", Text, nullable=False),
 )
 

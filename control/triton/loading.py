@@ -72,9 +72,23 @@ class VersionLoader:
             if not versions:
                 await self._management.unload(model)
                 return
-            config = await asyncio.to_thread(config_for, self._repository / model, versions)
-            await self._load(model, config, timeout_s)
-            must_be_ready(await self._management.versions_of(model), model, versions)
+            await self._bring_to(model, versions, timeout_s)
+
+    async def add(
+        self, model: str, version: int, wanted: Collection[int], timeout_s: float
+    ) -> None:
+        """Have a version loaded beside those that are ready; what fails then is its failure.
+
+        ``wanted`` are not ended where they are being loaded. Returns and raises as ``load``.
+        """
+        async with self._locks[model]:
+            await self._must_be_free(model)
+            await self._end_left(model, {version, *wanted}, timeout_s)
+            # Asked for now: who goes by what was known before would unload what has come up since.
+            entries = await self._management.versions_of(model)
+            ready = {number for number, one in entries.items() if one.is_ready}
+            if version not in ready:
+                await self._bring_to(model, ready | {version}, timeout_s)
 
     def end_hung(self, model: str, versions: Collection[int]) -> int:
         """Kill the processes of versions that are about to go and do not answer; gives how many.
@@ -91,13 +105,18 @@ class VersionLoader:
 
         return sum(kill_stub(stub, theirs) for stub in theirs())
 
+    async def _bring_to(self, model: str, versions: Collection[int], timeout_s: float) -> None:
+        config = await asyncio.to_thread(config_for, self._repository / model, versions)
+        await self._load(model, config, timeout_s)
+        must_be_ready(await self._management.versions_of(model), model, versions)
+
     async def _must_be_free(self, model: str) -> None:
         before = self._given_up.get(model)
         if before is None:
             return
         await asyncio.wait({before}, timeout=_LET_GO_S)
         if not before.done():
-            raise LoadFailed(_HANGS)
+            raise _hangs(await self._loading(model))
         del self._given_up[model]
 
     async def _end_left(self, model: str, versions: Collection[int], timeout_s: float) -> None:
@@ -110,7 +129,7 @@ class VersionLoader:
         while left := await self._loading(model):
             late_s = loop.time() - end_s
             if late_s > _LET_GO_S:
-                raise LoadFailed(_HANGS)
+                raise _hangs(left)
             ending = left if late_s >= 0.0 else left - set(versions)
             await self._aside(self.end_hung, model, ending)
             await asyncio.sleep(_KILL_AGAIN_S)
@@ -156,6 +175,11 @@ class VersionLoader:
     def _aside(self, act: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Have something done that reads /proc, where nothing that takes its time is done."""
         return asyncio.get_running_loop().run_in_executor(self._looking, act, *args)
+
+
+def _hangs(versions: Collection[int]) -> LoadFailed:
+    """Say which versions keep the next load from being asked for."""
+    return LoadFailed(_HANGS, dict.fromkeys(versions, _HANGS))
 
 
 async def _returned(

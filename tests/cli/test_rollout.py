@@ -125,6 +125,18 @@ def test_a_version_is_rolled_back_and_started_anew(run):
     assert reason_of(run, "rolled") == "mended"
 
 
+@pytest.mark.parametrize("command", [["pause"], ["promote"], ["rollback"], ["weight", "50"]])
+def test_an_order_may_say_which_version_it_means(run, command):
+    """While one types, it may be taken back, and the next one begin."""
+    verb, *rest = command
+    refused = run("rollout", verb, "m", *rest, "--version", "3")
+    assert refused.exit_code == 2
+    told_why = refused.stderr.strip()
+    assert told_why == "seawall: model 'm': version 2 is being rolled out, not version 3"
+    assert document(run, "m")["rollout"]["phase"] == "canary"
+    assert "version 2" in told(run("rollout", "weight", "m", "5", "--version", "2"))
+
+
 @pytest.mark.parametrize(
     "command",
     [["status"], ["pause"], ["resume"], ["promote"], ["rollback"], ["start", 2], ["weight", 5]],

@@ -69,7 +69,7 @@ class Story:
             taken.append(step)
             if self.record.rollout is None:
                 self.facts = replace(self.facts, done={}, counts=JudgeCounts(), stopped="")
-            elif before is not None and before.weight != self.record.rollout.weight:
+            elif before is not None and before.step_since_s != self.record.rollout.step_since_s:
                 kept = {k: v for k, v in self.facts.done.items() if k is not Work.ASK_STEP}
                 self.facts = replace(self.facts, done=kept)
         message = f"a circle: {[one.action for one in taken]}"

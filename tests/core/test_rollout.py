@@ -62,6 +62,19 @@ def test_a_verification_waits_for_its_slot():
     assert story.go() == ["verifying"]
 
 
+def test_a_verification_that_is_begun_anew_waits_for_its_slot_too():
+    """Another may have taken it: the controller was restarted, or this one could not be judged."""
+    story = Story()
+    story.drop(2)
+    story.go()
+    story.did(Work.STAGE, Result(is_good=True, detail="digest 2"))
+    assert story.go() == ["staged", "verifying"]
+    story.knows(has_slot=False)
+    assert story.due() is None
+    story.knows(has_slot=True)
+    assert story.due() is Work.VERIFY
+
+
 def test_a_weight_lasts_its_time_and_its_samples():
     """No traffic is not health: time alone brings nobody further, nor do calls alone."""
     story = Story()

@@ -51,9 +51,13 @@ class AnyOrder(RuleBasedStateMachine):
     def end_work(self, work: Work, is_good: bool) -> None:
         self.story.did(work, Result(is_good, "a" if is_good else "bad"))
 
-    @rule(ready=st.frozensets(VERSIONS), apart=st.frozensets(VERSIONS))
-    def load(self, ready: frozenset[int], apart: frozenset[int]) -> None:
-        self.story.knows(ready=ready, ready_apart=apart)
+    @rule(
+        ready=st.frozensets(VERSIONS),
+        apart=st.frozensets(VERSIONS),
+        alone=st.sampled_from(["", "what is live does not load"]),
+    )
+    def load(self, ready: frozenset[int], apart: frozenset[int], alone: str) -> None:
+        self.story.knows(ready=ready, ready_apart=apart, alone=alone)
 
     @rule(calls=st.integers(0, 60), agreed=st.integers(0, 40))
     def count(self, calls: int, agreed: int) -> None:

@@ -125,6 +125,24 @@ def test_a_waiting_or_ended_version_is_forgotten_with_its_folder():
     assert 2 not in story.record.versions
 
 
+def test_a_version_that_is_started_while_its_files_are_replaced_is_taken_as_it_comes():
+    """What an attempt before has copied says nothing of what this one copies."""
+    story = Story()
+    story.to_canary()
+    story.knows(stopped="bad")
+    story.go()
+    story.folder(2, SourceFolder(DropState.WRITING))
+    story.go()
+    story.record = begin(story.record, 2, POLICY, "again", story.now_s).record
+    assert story.go() == []
+    story.drop(2, "mended")
+    assert story.go() == []
+    assert (story.phase(2), story.due()) == (Phase.DETECTED, Work.STAGE)
+    story.did(Work.STAGE, Result(is_good=True, detail="mended"))
+    assert story.go() == ["staged", "verifying"]
+    assert story.record.versions[2].digest == "mended"
+
+
 def test_nothing_begins_beside_a_rollout():
     """A model has one version under way at a time."""
     story = Story()

@@ -4,7 +4,14 @@ import pytest
 
 from control.core.rollout import Step
 from control.core.rollout_facts import Work
-from control.core.rollout_orders import pause, promote_now, resume, roll_back, set_weight
+from control.core.rollout_orders import (
+    other_than,
+    pause,
+    promote_now,
+    resume,
+    roll_back,
+    set_weight,
+)
 from control.core.rollout_phases import Phase
 from control.core.rollout_route import is_pin_moved
 from tests.core.rollout_story import SHADOWED, Story
@@ -107,6 +114,55 @@ def test_an_operator_may_promote_at_once(policy):
     assert story.go() == []
 
 
+def test_an_operator_may_end_a_bake_that_waits_for_calls_that_do_not_come():
+    """Without calls nothing proves the version; what is dropped next would wait for ever."""
+    story = Story()
+    story.to_baking()
+    story.drop(3)
+    story.wait(30 * 86_400.0)
+    story.go()
+    assert story.record.rollout.version == 2
+    obeyed(story, promote_now(story.record, "nobody calls it", story.now_s))
+    assert (story.phase(1), story.phase(2)) == (Phase.RETIRED, Phase.LIVE)
+    assert story.reason(2) == "nobody calls it"
+    assert story.reason(1) == "version 2 has taken its place"
+    assert (story.record.stable, story.record.previous) == (2, None)
+    assert story.go()[0] == "rollout_started"
+
+
+def test_a_paused_bake_may_be_ended_too():
+    """The order says all that there is to say."""
+    story = Story()
+    story.to_baking()
+    obeyed(story, pause(story.record, "lunch"))
+    story.wait(60.0)
+    obeyed(story, promote_now(story.record, "", story.now_s))
+    assert (story.phase(2), story.reason(2)) == (Phase.LIVE, "ordered while it was baking")
+
+
+def test_promoting_twice_ends_no_bake():
+    """A script that tries again, say, must not take the version before away at once."""
+    story = Story()
+    story.to_canary()
+    obeyed(story, promote_now(story.record, "", story.now_s))
+    assert "as soon as it can answer them" in promote_now(story.record, "", story.now_s)
+    assert story.go() == ["pin_moved"]
+    refusal = promote_now(story.record, "", story.now_s + 18.5)
+    assert "when it has baked for 60 s, in 42 s" in refusal
+    story.wait(-3600.0)  # the clock was an hour ahead
+    assert isinstance(promote_now(story.record, "", story.now_s), Step)
+
+
+def test_an_order_may_say_which_version_it_means():
+    """Another one may be under way by the time that it comes."""
+    story = Story()
+    assert other_than(story.record, 2) == ""  # the order itself is refused
+    story.to_canary()
+    assert other_than(story.record, None) == ""
+    assert other_than(story.record, 2) == ""
+    assert other_than(story.record, 3) == "version 2 is being rolled out, not version 3"
+
+
 @pytest.mark.parametrize("bring", [Story.to_canary, Story.to_baking])
 def test_an_operator_may_roll_back_at_once(bring):
     """The version before has everything again."""
@@ -151,7 +207,7 @@ def test_orders_that_do_not_fit_the_phase_are_refused_in_words():
     assert "no traffic yet" in set_weight(story.record, 5.0, "")
     baking = Story()
     baking.to_baking()
-    assert "gets all requests already" in promote_now(baking.record, "", 1.0)
+    assert "gets all requests already" in set_weight(baking.record, 5.0, "")
     shadowing = Story()
     shadowing.knows(policy=SHADOWED)
     shadowing.to_canary()

@@ -5,11 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from control.config import TritonSettings
+from control.launcher import first_start
 from control.launcher.first_start import prepare_served
 from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.repository.seeding import SeedingStopped
@@ -67,6 +69,36 @@ async def test_a_start_takes_over_no_config_that_nobody_has_verified(
     await prepare(served, source)
     assert (served.folder / "m" / "config.pbtxt").read_text() == before
     assert not (served.folder / "m" / "labels.txt").exists()
+
+
+async def test_a_source_that_cannot_be_seen_keeps_nothing_from_being_served(
+    tmp_path: Path, served: ServedRepository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that is served is a copy."""
+    source = tmp_path / "source"
+    write_plain_model(source, "m", 1)
+    await prepare(served, source)
+    (tmp_path / "closed").symlink_to("x" * 300)  # looking at it fails for root, too
+    await prepare(served, tmp_path / "closed")
+    assert "repository_unseen" in "".join(capsys.readouterr())
+
+
+async def test_a_start_waits_for_no_source_that_hangs(
+    tmp_path: Path,
+    served: ServedRepository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is looked at only to say what has changed."""
+    write_plain_model(tmp_path / "source", "m", 1)
+    await prepare(served, tmp_path / "source")
+    answers = threading.Event()
+    monkeypatch.setattr(first_start, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(first_start, "_changes", lambda *_: answers.wait(30))
+    async with asyncio.timeout(10):
+        await prepare(served, tmp_path / "source")
+    answers.set()
+    assert "repository_unseen" in "".join(capsys.readouterr())
 
 
 async def test_a_start_removes_what_a_killed_one_has_left(

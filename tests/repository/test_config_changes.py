@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.repository.config_changes import unserved_configs
+from control.repository.config_changes import Unserved, unserved_configs
 from control.repository.seeding import seed
 from control.repository.served import ServedRepository
 from tests.e2e.rollouts.versions import make_repository
@@ -48,10 +48,19 @@ def test_another_version_policy_is_no_change(served, source):
 def test_what_no_version_has_brought_is_told(served, source, before, after):
     """Whether it is good, nobody knows: it has not been tried with the live version."""
     change(source, before, after)
-    assert list(unserved_configs(served, source)) == ["twice"]
+    assert [one.model for one in unserved_configs(served, source)] == ["twice"]
 
 
 def test_a_model_that_is_gone_from_the_source_is_left_alone(served, source):
     """It is served from the copy."""
     (source / "twice" / "config.pbtxt").unlink()
     assert list(unserved_configs(served, source)) == []
+
+
+def test_a_config_that_cannot_be_looked_at_is_told(served, source):
+    """Its author may have closed the folder: that is nothing to end a start with."""
+    config = source / "twice" / "config.pbtxt"
+    config.unlink()
+    config.symlink_to("x" * 300)  # looking at it fails for root, too
+    reason = "it cannot be looked at: File name too long"
+    assert list(unserved_configs(served, source)) == [Unserved("twice", reason)]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_each_model_gets_the_versions_that_its_config_asks_for(
     assert (seeded.refused, seeded.left_out) == ([], [])
     one = sum(map(len, VERSION.values()))
     assert (seeded.files, seeded.bytes) == (4 * len(VERSION), 4 * one)
+
+
+def test_what_is_served_is_nobody_elses_to_read(source: Path, served: ServedRepository) -> None:
+    """The originals may be their author's only."""
+    write_model(source, "m", 1)
+    seed(served, source)
+    assert stat.S_IMODE(served.folder.stat().st_mode) == 0o700
 
 
 def test_a_served_model_holds_what_serving_needs(source: Path, served: ServedRepository) -> None:

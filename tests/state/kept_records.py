@@ -17,7 +17,7 @@ from control.state.store import StateStore
 
 ACT = Act("seawall", "", 100.25, "because")
 BIG = 10**17
-ONE = VersionRecord(1, Phase.LIVE, "it was there at the start", 1.5, "sha256:1")
+ONE = VersionRecord(1, Phase.LIVE, "it was there at the start", 1.5, "sha256:1", "", "sha256:m")
 TWO = VersionRecord(2, Phase.CANARY, "it answers 5 % of the requests", 2.123456789, "sha256:2")
 POLICY = CanaryPolicy(
     isolation=Isolation.OWN_SERVER,

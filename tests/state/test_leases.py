@@ -118,6 +118,22 @@ def test_a_lease_that_was_given_back_is_free(store: StateStore) -> None:
         store.rollouts.commit(None, ModelRecord("m"), ACT, "x", first)
 
 
+def test_a_lease_of_a_clock_that_was_ahead_is_free(store: StateStore) -> None:
+    """Its holder is dead, say, and nobody would lead until the clock has caught up."""
+    store.leases.acquire("leader", "a", 3600.0)
+    taken = store.leases.acquire("leader", "b", 6.0)
+    assert taken is not None
+    assert (taken.holder, taken.epoch) == ("b", 2)
+    assert taken.expires_s == pytest.approx(time.time() + 6.0, abs=5.0)
+
+
+def test_a_clock_that_is_set_back_a_little_takes_no_lease_away(store: StateStore) -> None:
+    """Its holder renews it long before it would be missed."""
+    lease = store.leases.acquire("leader", "a", 10.0)
+    assert store.leases.acquire("leader", "b", 6.0) is None
+    assert held_lease(store, "leader") == lease
+
+
 def test_nobody_holds_what_was_never_given(store: StateStore) -> None:
     """Whoever claims to changes nothing."""
     assert held_lease(store, "leader") is None

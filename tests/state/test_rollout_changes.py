@@ -22,7 +22,9 @@ def test_the_audit_trail_shows_what_differs(store: StateStore) -> None:
     commit(store, record, replace(record, stable=2, versions=both, rollout=None))
     entries = store.audit.load(10)[::-1]
     version_1 = {"phase": "live", "reason": ONE.reason, "digest": "sha256:1", "fault": ""}
+    version_1 |= {"model_digest": "sha256:m"}
     version_2 = {"phase": "staged", "reason": TWO.reason, "digest": "sha256:2", "fault": ""}
+    version_2 |= {"model_digest": ""}
     head = {"stable": 1, "previous": None}
     policy = msgspec.json.decode(msgspec.json.encode(POLICY))
     begun = {

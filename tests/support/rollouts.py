@@ -7,6 +7,7 @@ from pathlib import Path
 
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.desk import RolloutDesk
+from control.controller.rollouts.lead import Lead
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
 from control.controller.rollouts.works import Works
@@ -40,7 +41,10 @@ class Rollouts:
         self.reports = CanaryReports(_ignore)
         self.works = Works(asyncio.Event())
         policies = Policies(repository)
-        self.desk = RolloutDesk(self.book, self.reports, policies, self.works, take_effect)
+        self.lead = Lead(store.leases, "host")
+        self.desk = RolloutDesk(
+            self.book, self.reports, policies, self.works, self.lead, take_effect
+        )
 
     def keep(self, record: ModelRecord) -> ModelRecord:
         """Put a record in the place of the model's present one."""

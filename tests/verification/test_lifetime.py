@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,16 @@ def test_sigterm_ends_it_and_all_that_it_has_started(hung: Drop) -> None:
     assert (report.verdict, report.reason) == ("undecided", "it was stopped")
 
 
+def test_it_ends_where_who_began_it_has_ended_before_it_came_up(hung: Drop) -> None:
+    """Others wait for their turn until it has ended."""
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    with running(hung.job(), "--parent", str(gone.pid)) as process:
+        assert process.wait(20) == 1
+    assert leftovers(hung.scratch) == []
+    assert read_report(hung.report).reason == "it was stopped"
+
+
 def test_sigkill_leaves_no_process(tmp_path: Path) -> None:
     """What it has started does not outlive it, and the next verification removes the rest."""
     hangs = code(initialize="ctypes.PyDLL(None).sleep(1000000)")
@@ -96,15 +107,32 @@ def test_it_ends_with_its_parent(hung: Drop) -> None:
 
 
 def test_it_gives_way_to_everybody_else(hung: Drop) -> None:
-    """Its processes run when no other wants to, not on all cores, and die first of short memory."""
+    """Its server runs when no other wants to, not on all cores, and dies first of short memory."""
     ours = os.sched_getaffinity(0)
     with running(hung.job()) as process:
         wait_until(lambda: hanging(hung), "the version hangs")
-        for pid in (process.pid, *processes(mark(hung))):
-            assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+        servers = processes(mark(hung))
+        assert {scheduler for pid in servers for scheduler in schedulers(pid)} == {os.SCHED_IDLE}
+        assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
+        for pid in (process.pid, *servers):
             assert os.getpriority(os.PRIO_PROCESS, pid) == 19
             assert os.sched_getaffinity(pid) < ours or len(ours) == 1
             assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000"
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def schedulers(pid: int) -> list[int]:
+    """How each thread of a process gets a processor."""
+    return [os.sched_getscheduler(int(one.name)) for one in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def test_begun_again_its_server_gets_a_little(hung: Drop) -> None:
+    """Else it would be starved as before; nobody needs a privilege for that."""
+    with running(hung.job(), "--again-since", str(time.monotonic())) as process:
+        wait_until(lambda: hanging(hung), "the version hangs")
+        for pid in (process.pid, *processes(mark(hung))):
+            assert os.SCHED_IDLE not in schedulers(pid)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
 
@@ -189,8 +217,8 @@ def test_a_version_that_is_never_let_run_is_tried_once_more(tmp_path: Path) -> N
         import asyncio, os, sys
         from control.verification import process
         from control.verification.verdicts import Starved
-        async def verify(job, began_s):
-            print(os.getpid(), began_s, os.sched_getscheduler(0), flush=True)
+        async def verify(job, began_s, *, is_again):
+            print(os.getpid(), began_s, is_again, len(os.sched_getaffinity(0)), flush=True)
             raise Starved("it was not let run")
         process.verify = verify
         sys.exit(process.main())
@@ -198,10 +226,11 @@ def test_a_version_that_is_never_let_run_is_tried_once_more(tmp_path: Path) -> N
     command = [sys.executable, "-c", starve, "--job", str(file)]
     done = subprocess.run(command, cwd=ROOT, timeout=60, check=False, capture_output=True)
     first, second = (line.split() for line in done.stdout.decode().splitlines())
-    assert first == [*second[:2], str(os.SCHED_IDLE)]
-    assert second[2] == str(os.SCHED_BATCH)
+    assert [first[2], second[2]] == ["False", "True"]
+    assert [*first[:2], first[3]] == [*second[:2], second[3]]
     report = read_report(drop.report)
     assert (report.verdict, report.reason) == ("undecided", "it was not let run")
+    assert report.is_hindered
 
 
 def test_a_job_that_cannot_be_read_is_refused(

@@ -1,7 +1,7 @@
 """What the admin API shows of rollouts, and what it takes to steer them."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -17,6 +17,12 @@ PhaseName = Literal[
     "rolled_back", "rejected", "retired",
 ]  # fmt: skip
 Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="A version of the model."), WHOLE]
+_MEANT: Final = Field(
+    ge=1,
+    le=2**63 - 1,
+    description="The version that is meant: 409 where another is under way. Null: whichever is.",
+)
+MeantVersion = Annotated[int, _MEANT, WHOLE] | None
 
 
 class NewRollout(Document):
@@ -29,6 +35,7 @@ class NewRollout(Document):
 class RolloutOrder(Document):
     """An order on the rollout that is under way."""
 
+    version: MeantVersion = None
     reason: Reason = ""
 
 
@@ -36,6 +43,7 @@ class NewWeight(Document):
     """The share that the canary is to get."""
 
     weight: float = Field(ge=0.0, le=100.0, description="Percent of the requests.")
+    version: MeantVersion = None
     reason: Reason = ""
 
 

@@ -26,6 +26,7 @@ from control.errors import StateConflict
 from control.state.audit import Act
 
 _ROLLOUT: Final = "/models/<model>/rollout"
+_PROMOTE: Final = "Give the version all requests now; after its bake time: make it live"
 
 
 def rollouts_api(desk: RolloutDesk | None) -> APIBlueprint:
@@ -36,7 +37,7 @@ def rollouts_api(desk: RolloutDesk | None) -> APIBlueprint:
     _add_weight(api, desk)
     _add_order(api, "pause", "Let a rollout stand where it is", desk, RolloutDesk.pause)
     _add_order(api, "resume", "Let a rollout go on by its steps", desk, RolloutDesk.resume)
-    _add_order(api, "promote", "Give the version all requests now", desk, RolloutDesk.promote)
+    _add_order(api, "promote", _PROMOTE, desk, RolloutDesk.promote)
     _add_order(api, "rollback", "Take the version out now", desk, RolloutDesk.rollback)
     return api
 
@@ -102,7 +103,8 @@ def _add_weight(api: APIBlueprint, desk: RolloutDesk | None) -> None:
     )
     def _set(path: ModelPath, body: NewWeight) -> Response:
         one = attended(desk)
-        return answer(_read(one, one.set_weight(act(body.reason), path.model, body.weight)))
+        given = one.set_weight(act(body.reason), path.model, body.weight, body.version)
+        return answer(_read(one, given))
 
 
 def _add_order(
@@ -110,7 +112,7 @@ def _add_order(
     verb: str,
     summary: str,
     desk: RolloutDesk | None,
-    give: Callable[[RolloutDesk, Act, str], ModelRecord],
+    give: Callable[[RolloutDesk, Act, str, int | None], ModelRecord],
 ) -> None:
     @api.post(
         f"{_ROLLOUT}/{verb}",
@@ -121,7 +123,7 @@ def _add_order(
     )
     def _order(path: ModelPath, body: RolloutOrder) -> Response:
         one = attended(desk)
-        return answer(_read(one, give(one, act(body.reason), path.model)))
+        return answer(_read(one, give(one, act(body.reason), path.model, body.version)))
 
 
 def _read(desk: RolloutDesk, record: ModelRecord) -> ModelRollout:

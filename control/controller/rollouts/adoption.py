@@ -6,6 +6,8 @@ from control.core.rollout import Step
 from control.core.rollout_begin import adopt
 from control.errors import StateConflict
 from control.repository.names import version_of
+from control.repository.refusals import SourceChanged, SourceRefused
+from control.repository.served import ServedRepository
 from control.state.audit import Act
 
 
@@ -19,12 +21,20 @@ def adopt_served(book: RolloutBook, places: Places, now_s: float) -> None:
         if book.record(model) is not None or not versions:
             continue
         digests = {one: served.version_digest(model, one) for one in versions}
-        record = adopt(model, digests, _versions_in_source(places, model), now_s)
+        others = _versions_in_source(places, model)
+        record = adopt(model, digests, others, now_s, _model_digest(served, model))
         step = Step(record, "model_adopted", "it was served before there was a record of it")
         try:
             book.commit(None, step, Act("seawall", "", now_s, step.reason))
         except StateConflict:
             continue  # another controller was quicker; its record holds
+
+
+def _model_digest(served: ServedRepository, model: str) -> str:
+    try:
+        return served.model_digest(model)
+    except (SourceRefused, SourceChanged):
+        return ""  # the model has put something there that nobody can read
 
 
 def _versions_in_source(places: Places, model: str) -> list[int]:

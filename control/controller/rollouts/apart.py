@@ -15,7 +15,7 @@ from control.controller.rollouts.works import Works, in_words
 from control.controller.server_reader import ServerReader, connect
 from control.controller.triton_reader import TritonReader
 from control.core.rollout_record import ModelRecord, Rollout
-from control.core.rollout_route import version_apart
+from control.core.rollout_route import model_digests, version_apart
 from control.link.launcher_client import ExtraServers, LauncherAway, ServerRefused
 from control.link.server_orders import ExtraServer
 from control.observability.logs import get_logger
@@ -84,15 +84,15 @@ class ServersApart:
         rollout = record.rollout
         if rollout is None or name in self._starting or self._works.stopped(name):
             return
-        digest = record.versions[rollout.version].digest
-        self._starting[name] = asyncio.create_task(self._start(record.model, rollout, digest))
+        self._starting[name] = asyncio.create_task(self._start(record, rollout))
 
-    async def _start(self, model: str, rollout: Rollout, digest: str) -> None:
-        name, version = rollout.rollout, rollout.version
+    async def _start(self, record: ModelRecord, rollout: Rollout) -> None:
+        model, name, version = record.model, rollout.rollout, rollout.version
+        digest, beside = record.versions[version].digest, model_digests(record, version)
         folder = self._places.repository_apart(name)
         build = self._places.build_apart
         try:
-            await asyncio.to_thread(build, model, version, digest, folder)
+            await self._places.placing.do(build, model, version, digest, folder, beside)
             limit_s = rollout.policy.verification.load_timeout_s
             await self._servers.start(name, folder, [model], limit_s)
             self._works.hold_up(name, _PART, "")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -38,6 +39,7 @@ from control.core.rollout import Step
 from control.core.rollout_record import ModelRecord
 from control.core.rollout_route import route_of
 from control.core.routes import Routes
+from control.lane import Lane
 from control.link.launcher_client import ExtraServers
 from control.observability.rollout_metrics import RolloutOutcomes
 from control.repository.served import ServedRepository
@@ -47,6 +49,8 @@ from control.triton.address import parse_address
 from control.triton.loading import VersionLoader
 from control.triton.management import TritonManagement
 from control.triton.stubs import StubWatch
+
+_WAITS_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,16 @@ class Rollouts:
             self._loop.call_soon_threadsafe(self._wake.set)
             directives.take_effect()
 
-        return RolloutDesk(self.book, self.reports, self._policies, self._works, take_effect)
+        return RolloutDesk(
+            self.book, self.reports, self._policies, self._works, self._lead, take_effect
+        )
 
     async def run(self, directives: DirectiveSource) -> None:
         """Roll versions out for ever."""
         around = self._around
-        quiet = Quiet(around.guards, lambda: asyncio.to_thread(directives.take_effect))
+        # It waits for the directives, which need a thread that such waits must not take.
+        waiting = Lane("waiting", _WAITS_AT_ONCE)
+        quiet = Quiet(around.guards, lambda: waiting.do(directives.take_effect))
         driver = RolloutDriver(
             self.book,
             FactsGatherer(around.state, self._watch, self.reports, self._policies, self._works),

@@ -6,13 +6,22 @@ from collections.abc import Callable
 from typing import Final
 
 from control.controller.rollouts.book import RolloutBook
+from control.controller.rollouts.lead import Lead
 from control.controller.rollouts.policies import Policies
 from control.controller.rollouts.reports import CanaryReports
 from control.controller.rollouts.works import Works
 from control.core.judge_counts import JudgeCounts
 from control.core.rollout import Step
 from control.core.rollout_begin import begin, may_begin
-from control.core.rollout_orders import Ordered, pause, promote_now, resume, roll_back, set_weight
+from control.core.rollout_orders import (
+    Ordered,
+    other_than,
+    pause,
+    promote_now,
+    resume,
+    roll_back,
+    set_weight,
+)
 from control.core.rollout_record import ModelRecord
 from control.core.rollout_route import route_of
 from control.core.routes import Route
@@ -33,6 +42,7 @@ class RolloutDesk:
         reports: CanaryReports,
         policies: Policies,
         works: Works,
+        lead: Lead,
         take_effect: Callable[[], None],
     ) -> None:
         """Change the records of ``book``; ``take_effect`` returns when gateways follow them."""
@@ -40,6 +50,7 @@ class RolloutDesk:
         self._reports = reports
         self._policies = policies
         self._works = works
+        self._lead = lead
         self._take_effect = take_effect
 
     def models(self) -> list[str]:
@@ -62,7 +73,10 @@ class RolloutDesk:
     def held_up_by(self, model: str) -> str:
         """Say why the rollout under way cannot go on now; empty where nothing is in its way."""
         rollout = self.show(model).rollout
-        return "" if rollout is None else self._works.held_up_by(rollout.rollout)
+        if rollout is None:
+            return ""
+        reasons = (self._lead.held_up_by(), self._works.held_up_by(rollout.rollout))
+        return "; ".join(filter(None, reasons))
 
     def history(self, model: str, limit: int) -> list[EndedRollout]:
         """Give at most ``limit`` attempts that have ended, the last one first."""
@@ -85,25 +99,49 @@ class RolloutDesk:
 
         return self._give(act, model, order)
 
-    def pause(self, act: Act, model: str) -> ModelRecord:
-        """Let the rollout stand where it is."""
-        return self._give(act, model, lambda record, _: pause(record, act.reason))
+    def pause(self, act: Act, model: str, version: int | None = None) -> ModelRecord:
+        """Let the rollout stand where it is; raises where ``version`` is given, and not its own."""
+        return self._steer(act, model, version, lambda one, _: pause(one, act.reason))
 
-    def resume(self, act: Act, model: str) -> ModelRecord:
+    def resume(self, act: Act, model: str, version: int | None = None) -> ModelRecord:
         """Let it go on by its steps."""
-        return self._give(act, model, lambda record, now_s: resume(record, act.reason, now_s))
+        return self._steer(act, model, version, lambda one, now_s: resume(one, act.reason, now_s))
 
-    def promote(self, act: Act, model: str) -> ModelRecord:
-        """Give the version all requests now."""
-        return self._give(act, model, lambda record, now_s: promote_now(record, act.reason, now_s))
+    def promote(self, act: Act, model: str, version: int | None = None) -> ModelRecord:
+        """Give the version all requests now; or make it live, if it has baked for its time."""
+        return self._steer(
+            act, model, version, lambda one, now_s: promote_now(one, act.reason, now_s)
+        )
 
-    def rollback(self, act: Act, model: str) -> ModelRecord:
+    def rollback(self, act: Act, model: str, version: int | None = None) -> ModelRecord:
         """Take the version out now."""
-        return self._give(act, model, lambda record, now_s: roll_back(record, act.reason, now_s))
+        return self._steer(
+            act, model, version, lambda one, now_s: roll_back(one, act.reason, now_s)
+        )
 
-    def set_weight(self, act: Act, model: str, weight: float) -> ModelRecord:
+    def set_weight(
+        self, act: Act, model: str, weight: float, version: int | None = None
+    ) -> ModelRecord:
         """Give the canary this percent of the requests."""
-        return self._give(act, model, lambda record, _: set_weight(record, weight, act.reason))
+        return self._steer(act, model, version, lambda one, _: set_weight(one, weight, act.reason))
+
+    def _steer(
+        self,
+        act: Act,
+        model: str,
+        version: int | None,
+        order: Callable[[ModelRecord, float], Ordered],
+    ) -> ModelRecord:
+        """Give an order on the attempt that is under way now, and on none that follows it."""
+        meant = self.show(model).rollout
+
+        def on_that(record: ModelRecord, now_s: float) -> Ordered:
+            now = record.rollout
+            if now is not None and (meant is None or now.rollout != meant.rollout):
+                return f"the rollout of version {now.version} has begun just now: look again"
+            return other_than(record, version) or order(record, now_s)
+
+        return self._give(act, model, on_that)
 
     def _give(
         self,

@@ -23,10 +23,11 @@ from control.core.rollout_work import work_due
 from control.errors import StateConflict, StateUnavailable
 from control.observability.logs import get_logger
 from control.state.audit import Act
+from control.state.leases import Lease
 
 _INTERVAL_S: Final = 0.2
 _RELOAD_S: Final = 1.0
-#: A record takes a few steps at once at most; more would be a circle.
+#: A rollout takes a few steps at once at most; more would be a circle.
 _MOST_STEPS: Final = 32
 _OURSELVES: Final = "seawall"
 
@@ -79,17 +80,24 @@ class RolloutDriver:
             self._reload_s = now_s + _RELOAD_S
 
     async def _advance(self, model: str) -> None:
-        for _ in range(_MOST_STEPS):
+        # What is decided under a lease is kept under it: whoever loses it meanwhile comes late.
+        lease, taken, most = self._lead.lease, 0, _MOST_STEPS
+        while taken < most:
             record = self._book.record(model)
-            step = await self._next_step(model, record)
+            step = await self._next_step(model, record, lease)
             if step is None:
                 return
-            if not await self._take(record, step):
+            if not await self._take(record, step, lease):
                 return
+            taken += 1
+            # Besides, each version that is new or gone takes one.
+            most = max(most, _MOST_STEPS + 2 * len(step.record.versions))
         _log.error("rollout_in_a_circle", model=model)
 
-    async def _next_step(self, model: str, record: ModelRecord | None) -> Step | None:
-        if self._lead.lease is None:
+    async def _next_step(
+        self, model: str, record: ModelRecord | None, lease: Lease | None
+    ) -> Step | None:
+        if lease is None:
             return self._take_back(record)
         if record is None:
             return Step(ModelRecord(model), "model_detected", "its folder has appeared")
@@ -106,6 +114,8 @@ class RolloutDriver:
         if version is None:
             return None
         policy = await self._evidence.policy(record.model, version)
+        if policy is None:
+            return None
         return begin(record, version, policy, new_rollout(), now_s)
 
     def _take_back(self, record: ModelRecord | None) -> Step | None:
@@ -116,11 +126,11 @@ class RolloutDriver:
         stopped, counts = evidence.stopped(rollout), evidence.counts(rollout)
         return take_back(record, stopped, counts, self._clock())
 
-    async def _take(self, record: ModelRecord | None, step: Step) -> bool:
+    async def _take(self, record: ModelRecord | None, step: Step, lease: Lease | None) -> bool:
         """Make a step durable; False where another was quicker: the next tick sees what won."""
         act = Act(_OURSELVES, "", self._clock(), step.reason)
         try:
-            await asyncio.to_thread(self._book.commit, record, step, act, self._lead.lease)
+            await asyncio.to_thread(self._book.commit, record, step, act, lease)
         except StateConflict as error:
             _log.info("rollout_step_came_late", model=step.record.model, reason=error.message)
             return False

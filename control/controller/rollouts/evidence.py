@@ -16,13 +16,20 @@ from control.core.contract import derive_contract
 from control.core.judge_counts import JudgeCounts
 from control.core.rollout_facts import Facts, SourceFolder, Work
 from control.core.rollout_record import ModelRecord, Rollout
+from control.core.rollout_route import live_versions
 from control.core.step_watch import StepWatch
+from control.lane import Lane
 from control.repository.watch import RepositoryWatch
 from control.triton.management import READY
 
 #: A process that is being ended with its server looks dead for a moment.
 _DEAD_FOR_GOOD_S: Final = 1.0
+#: How many policies are read at once, how long the tick waits for one, and how long it is fresh.
+_READ_AT_ONCE: Final = 2
+_PATIENCE_S: Final = 0.5
+_OUTDATED_S: Final = 5.0
 _Config = dict[str, object]
+_Key = tuple[str, int]
 
 
 class FactsGatherer:
@@ -44,14 +51,40 @@ class FactsGatherer:
         self._works = works
         self._dead_since_s: dict[str, float] = {}
         self._steps = StepWatch(time.monotonic())
+        self._lane = Lane("beginning", _READ_AT_ONCE)
+        self._readings: dict[_Key, asyncio.Task[CanaryPolicy]] = {}
 
     def models(self) -> Iterable[str]:
         """Name the models that have a folder with a version in the source repository."""
         return {model for model, _ in self._watch.drops() or {}}
 
-    async def policy(self, model: str, version: int) -> CanaryPolicy:
-        """Give the policy that a version's rollout begins with."""
-        return await asyncio.to_thread(self._policies.at_begin, model, version)
+    async def policy(self, model: str, version: int) -> CanaryPolicy | None:
+        """Give the policy that a version's rollout begins with; None while it is being read.
+
+        It is waited for a moment only: other models go on, whatever keeps the repository.
+        """
+        key = (model, version)
+        reading = self._readings.get(key)
+        if reading is None:
+            patience_s = 0.0 if self._readings else _PATIENCE_S  # one at a time is waited for
+            reading = self._readings[key] = self._begin_to_read(key)
+            await asyncio.wait({reading}, timeout=patience_s)
+        if not reading.done():
+            return None
+        del self._readings[key]
+        return reading.result()
+
+    def _begin_to_read(self, key: _Key) -> asyncio.Task[CanaryPolicy]:
+        """Read a policy beside; one that nobody has fetched for a while is outdated."""
+
+        def forget() -> None:
+            if self._readings.get(key) is reading:
+                del self._readings[key]
+
+        reading = asyncio.create_task(self._lane.do(self._policies.at_begin, *key))
+        loop = asyncio.get_running_loop()
+        reading.add_done_callback(lambda _: loop.call_later(_OUTDATED_S, forget))
+        return reading
 
     def counts(self, rollout: str) -> JudgeCounts:
         """Give what gateways have counted."""
@@ -78,7 +111,6 @@ class FactsGatherer:
         here, apart = self._ready(model)
         if rollout is None:
             return Facts(folders, here, apart)
-        policy = await asyncio.to_thread(self._policies.said, model, rollout.version)
         counts = self.counts(rollout.rollout)
         states = self._state.states(model) or {}
         return Facts(
@@ -86,14 +118,20 @@ class FactsGatherer:
             ready=here,
             ready_apart=apart,
             loaded=frozenset(one for one, state in states.items() if state == READY),
-            done=self._works.done(rollout.rollout, rollout.weight),
+            done=self._works.done(rollout.rollout, rollout.step_since_s),
             counts=counts,
             step=self._steps.look(rollout, counts.calls, time.time(), time.monotonic()),
             stopped=self.stopped(rollout.rollout) or self._death(model, rollout),
             can_be_split=self._can_be_split(model),
+            alone=self._alone(record, here),
             has_slot=not self._works.is_running(Work.VERIFY),
-            policy=policy,
+            policy=self._policies.said(model, rollout.version),
         )
+
+    def _alone(self, record: ModelRecord, here: frozenset[int]) -> str:
+        """Say why no live version can answer; empty where one can, or that is not sure yet."""
+        left_out = self._works.left_out.told_again(record.model)
+        return "" if live_versions(record) & here else left_out
 
     def _folders(self, model: str) -> dict[int, SourceFolder] | None:
         drops = self._watch.drops()

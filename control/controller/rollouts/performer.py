@@ -1,6 +1,5 @@
 """Does what a rollout waits for: copies a version's files, has it verified, asks the webhooks."""
 
-import asyncio
 import time
 from collections.abc import Coroutine
 from typing import Any, Final
@@ -41,8 +40,8 @@ class Performer:
             return
         rollout, version = current
         if due is not None:
-            weight = rollout.weight if due is Work.ASK_STEP else None
-            key = WorkKey(rollout.rollout, due, weight)
+            since_s = rollout.step_since_s if due is Work.ASK_STEP else None
+            key = WorkKey(rollout.rollout, due, since_s)
             self._works.start(key, self._work(due, record, rollout))
         if version.phase in _ASKED_ALL_ALONG and self._hooks.has(HookKind.ROLLBACK):
             key = WorkKey(rollout.rollout, Work.ASK_ROLLBACK)
@@ -51,6 +50,7 @@ class Performer:
     def forget_others(self, rollouts: set[str]) -> None:
         """End the work of attempts that are over."""
         self._works.forget_others(rollouts)
+        self._verifier.forget_others(rollouts)
 
     def _work(
         self, due: Work, record: ModelRecord, rollout: Rollout
@@ -65,13 +65,13 @@ class Performer:
 
     async def _stage(self, model: str, version: int) -> Result:
         try:
-            staged = await asyncio.to_thread(self._places.stage, model, version)
+            staged = await self._places.staging.do(self._places.stage, model, version)
         except SourceRefused as error:
             return Result(is_good=False, detail=str(error))
         except (SourceChanged, StagingFailed, OSError) as error:
             message = f"version {version} of '{model}' cannot be copied: {in_words(error)}"
             raise NotDone(message) from error
-        return Result(is_good=True, detail=staged.digest)
+        return Result(is_good=True, detail=staged.digest, model_digest=staged.model_digest)
 
     async def _ask(self, due: Work, record: ModelRecord, rollout: Rollout) -> Result:
         version = record.versions[rollout.version]

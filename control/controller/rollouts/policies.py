@@ -1,7 +1,12 @@
-"""The canary policy of each version, as its contract file says now."""
+"""The canary policy of each version, as its contract file says now.
 
+A file system that hangs keeps only those waiting who need the policy to begin with.
+"""
+
+import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +20,8 @@ from control.core.canary_policy import DEFAULT_CANARY, CanaryPolicy, Isolation
 from control.repository.mentions import is_named_by_others
 
 _FRESH_S: Final = 1.0
+#: Reading takes longer only where the file system hangs.
+_PATIENCE_S: Final = 5.0
 #: Who is under way or served is asked for all along; others are forgotten after this time.
 _FORGOTTEN_S: Final = 600.0
 
@@ -36,14 +43,27 @@ class Policies:
         self._repository = repository
         self._lock = threading.Lock()
         self._known: dict[tuple[str, int | None], _Reading] = {}
+        self._threads = ThreadPoolExecutor(1, "policies")
+        self._asked: set[tuple[str, int | None]] = set()
 
     def of(self, model: str, version: int | None) -> CanaryPolicy:
-        """Give a version's policy; what cannot be read goes on as it was read last."""
+        """Give a version's policy; what cannot be read goes on as it was read last. Reads files."""
         return self._look(model, version).policy
 
+    async def soon(self, model: str, version: int | None) -> CanaryPolicy:
+        """Give a version's policy; where reading takes long, as it was read last."""
+        reading = asyncio.wrap_future(self._threads.submit(self._look, model, version))
+        try:
+            return (await asyncio.wait_for(reading, _PATIENCE_S)).policy
+        except TimeoutError:
+            return self._known_now(model, version).policy
+
     def said(self, model: str, version: int) -> CanaryPolicy | None:
-        """Give what a version's contract says; None where there is none, or it cannot be read."""
-        reading = self._look(model, version)
+        """Give what a version's contract said when it was read last, and have it read anew.
+
+        None where there is none, it could not be read, or has not been yet. Waits for nothing.
+        """
+        reading = self._known_now(model, version)
         return reading.policy if reading.is_said else None
 
     def at_begin(self, model: str, version: int) -> CanaryPolicy:
@@ -58,6 +78,24 @@ class Policies:
         ):
             return replace(policy, isolation=Isolation.OWN_SERVER)
         return policy
+
+    def _known_now(self, model: str, version: int | None) -> _Reading:
+        key = (model, version)
+        with self._lock:
+            known = self._known.get(key, _Reading())
+            is_asked = key in self._asked or time.monotonic() - known.read_s < _FRESH_S
+            if not is_asked:
+                self._asked.add(key)
+        if not is_asked:
+            self._threads.submit(self._read_beside, key)
+        return known
+
+    def _read_beside(self, key: tuple[str, int | None]) -> None:
+        try:
+            self._look(*key)
+        finally:
+            with self._lock:
+                self._asked.discard(key)
 
     def _look(self, model: str, version: int | None) -> _Reading:
         key = (model, version)

@@ -1,7 +1,9 @@
 """Makes the main tritonserver serve what the records say: copies put in place, versions loaded.
 
-It compares and mends, again and again, so it does not matter who died in between. A version is
-unloaded only when no gateway sends anything to it any more.
+It compares and mends, again and again, so it does not matter who died in between. Versions are
+loaded one after the other, so that it is known whose failure it is: one that does not come up takes
+no other with it, and is blamed on no other. A version is unloaded only when no gateway sends
+anything to it any more.
 """
 
 import asyncio
@@ -13,11 +15,17 @@ from control.controller.forever import run_for_ever
 from control.controller.rollouts.book import RolloutBook
 from control.controller.rollouts.places import Places
 from control.controller.rollouts.policies import Policies
-from control.controller.rollouts.works import Works, in_words
+from control.controller.rollouts.works import NotDone, Works, in_words
 from control.core.canary_policy import CanaryPolicy
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout
-from control.core.rollout_route import live_versions, versions_in_main, versions_kept
+from control.core.rollout_route import (
+    live_versions,
+    model_digests,
+    versions_in_main,
+    versions_kept,
+    versions_to_unload,
+)
 from control.observability.logs import get_logger
 from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
 from control.triton.management import LOADING, READY, LoadFailed, TritonAway
@@ -42,6 +50,13 @@ class Loader(Protocol):
 
     async def load(self, model: str, versions: frozenset[int], timeout_s: float) -> None:
         """Have exactly these versions loaded, none unloading the model.
+
+        Raises LoadFailed or TritonAway.
+        """
+        ...
+
+    async def add(self, model: str, version: int, wanted: frozenset[int], timeout_s: float) -> None:
+        """Have a version loaded beside those that are ready; ``wanted`` may be on their way.
 
         Raises LoadFailed or TritonAway.
         """
@@ -88,6 +103,7 @@ class Serving:
         self._pinned: dict[str, frozenset[int]] = {}
         self._tidied: dict[str, _Standing] = {}
         self._deaths: dict[str, tuple[str, int]] = {}
+        self._left_out = works.left_out
         #: Set it to have a change of the records followed at once.
         self.wake = asyncio.Event()
 
@@ -107,7 +123,7 @@ class Serving:
             if mend is not None:
                 self._busy[record.model] = asyncio.create_task(self._do(record, mend))
             else:
-                self._hold_up(record, "")
+                self._hold_up(record, self._left_out.told(record.model))
 
     def _mend(
         self, record: ModelRecord, states: Mapping[int, str]
@@ -117,18 +133,24 @@ class Serving:
         wanted = versions_in_main(record) - (self._refused(record) - loaded)
         # Before this has begun, it is what an earlier controller has died in: nobody ends it.
         begun = loading if record.model in self._pinned else frozenset()
-        if wanted - loaded - begun:
-            return self._bring_up(record, wanted, loaded)
+        self._left_out.keep(record.model, wanted - loaded)
+        version = self._next(record, wanted - loaded - begun)
+        if version is not None:
+            return self._bring_up(record, version, wanted)
         if self._pinned.get(record.model) != live_versions(record):
             return self._pin(record)
-        live = live_versions(record)
-        # What a retired version answers until a live one is ready would be lost with it.
-        if loaded - wanted and (loaded & live or not live):
-            return self._take_down(record, wanted, loaded)
+        surplus = versions_to_unload(record, loaded)
+        if surplus:
+            return self._take_down(record, surplus, (loaded | wanted & loading) - surplus)
         in_use = loaded | loading
         if self._tidied.get(record.model) != (record.revision, in_use):
             return self._tidy(record, in_use)
         return None
+
+    def _next(self, record: ModelRecord, missing: frozenset[int]) -> int | None:
+        """Choose which one to bring up: the one that requests go to first."""
+        due = [one for one in missing if self._left_out.is_due(record.model, one)]
+        return min(due, key=lambda one: (one != record.stable, one), default=None)
 
     def _refused(self, record: ModelRecord) -> frozenset[int]:
         """Give the version under way where its end is only a matter of time: it is left alone."""
@@ -141,7 +163,7 @@ class Serving:
         model = record.model
         try:
             await mend
-        except (TritonAway, OSError, SourceChanged, StagingFailed) as error:
+        except (NotDone, TritonAway, OSError, SourceChanged, StagingFailed) as error:
             _log.warning("serving_waits", model=model, reason=str(error))
             await self._rest(record, error)
         except Exception as error:  # noqa: BLE001 - nobody else hears of it
@@ -162,31 +184,58 @@ class Serving:
     async def _policy(self, record: ModelRecord) -> CanaryPolicy:
         if record.rollout is not None:
             return record.rollout.policy
-        return await asyncio.to_thread(self._policies.of, record.model, record.stable)
+        return await self._policies.soon(record.model, record.stable)
 
-    async def _bring_up(
-        self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
-    ) -> None:
+    async def _bring_up(self, record: ModelRecord, version: int, wanted: frozenset[int]) -> None:
         model, rollout = record.model, record.rollout
-        tried = rollout.version if rollout is not None else None
-        policy = await self._policy(record)
+        is_tried = rollout is not None and rollout.version == version
         try:
-            for version in sorted(wanted - loaded):
-                digest = record.versions[version].digest
-                await asyncio.to_thread(self._places.put_in, model, version, digest)
-            await self._main.loader.load(model, wanted | loaded, policy.verification.load_timeout_s)
-        except (LoadFailed, SourceRefused) as error:
-            _log.error("load_failed", model=model, versions=sorted(wanted), reason=str(error))
-            if rollout is not None and tried in wanted - loaded:
-                self._refuse(rollout, str(error))
+            await self._load(record, version, wanted)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this version's alone
+            if rollout is None or not is_tried:
+                self._leave_out(record, version, error)
             else:
-                await asyncio.sleep(_AGAIN_S)
-        except TritonAway:
-            if rollout is not None and tried in wanted - loaded:
-                self._note_death(model, rollout)
-            raise
+                self._heed(model, rollout, error)
         else:
-            self._deaths.pop(model, None)
+            if is_tried:
+                self._deaths.pop(model, None)
+
+    async def _load(self, record: ModelRecord, version: int, wanted: frozenset[int]) -> None:
+        model, digest = record.model, record.versions[version].digest
+        policy = await self._policy(record)
+        beside = model_digests(record, version)
+        await asyncio.to_thread(self._places.put_in, model, version, digest, beside)
+        limit_s = policy.verification.load_timeout_s
+        await self._main.loader.add(model, version, wanted, limit_s)
+
+    def _leave_out(self, record: ModelRecord, version: int, error: Exception) -> None:
+        """Let the others serve without a version that is to be served; raises TritonAway."""
+        is_away = isinstance(error, TritonAway)
+        wait_s = self._left_out.add(record.model, version, in_words(error), is_own=not is_away)
+        _log.error(
+            "version_left_out",
+            model=record.model,
+            version=version,
+            reason=str(error),
+            again_in_s=wait_s,
+            effect="the model is served without it meanwhile",
+        )
+        if is_away:
+            raise error
+
+    def _heed(self, model: str, rollout: Rollout, error: Exception) -> None:
+        """End the attempt by what is its version's failure; raises all else."""
+        match error:
+            case TritonAway():
+                self._note_death(model, rollout)
+            case LoadFailed(by_version=named) if named and rollout.version not in named:
+                message = "; ".join(f"version {n}: {named[n]}" for n in sorted(named))
+                raise NotDone(message) from error
+            case LoadFailed() | SourceRefused():
+                _log.error("load_failed", model=model, version=rollout.version, reason=str(error))
+                self._refuse(rollout, str(error))
+                return
+        raise error
 
     def _note_death(self, model: str, rollout: Rollout) -> None:
         """Note that tritonserver went away in a load: it must not do so again and again."""
@@ -220,9 +269,9 @@ class Serving:
         self._tidied[model] = record.revision, in_use
 
     async def _take_down(
-        self, record: ModelRecord, wanted: frozenset[int], loaded: frozenset[int]
+        self, record: ModelRecord, surplus: frozenset[int], kept: frozenset[int]
     ) -> None:
-        model, surplus = record.model, loaded - wanted
+        model, wanted = record.model, versions_in_main(record)
         retired = {n for n, one in record.versions.items() if one.phase is Phase.RETIRED}
         has_served = bool(surplus & retired)  # a version whose folder is gone may be forgotten
         patience_s = _PATIENCE_S if has_served else _PATIENCE_WITH_BAD_S
@@ -235,7 +284,7 @@ class Serving:
             ended = await asyncio.to_thread(self._main.loader.end_hung, model, surplus)
             _log.warning("hung_version_ended", model=model, versions=sorted(surplus), killed=ended)
         try:
-            await self._main.loader.load(model, wanted, _AGAIN_S)
+            await self._main.loader.load(model, kept, _AGAIN_S)
         except LoadFailed as error:
             _log.error("unload_failed", model=model, versions=sorted(surplus), reason=str(error))
             await asyncio.sleep(_AGAIN_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -12,10 +13,12 @@ from control.controller.rollouts.places import Places
 from control.controller.rollouts.works import NotDone
 from control.core.rollout_facts import Result
 from control.core.rollout_record import ModelRecord, Rollout
+from control.core.rollout_route import model_digests
 from control.observability.logs import get_logger
 from control.repository.refusals import SourceChanged, SourceRefused, StagingFailed
-from control.verification.job import Job, Measurements, Report, read_report, write_job
+from control.verification.job import UNWRITTEN, Job, Measurements, Report, read_report, write_job
 from control.verification.scratch_triton import clean_up
+from control.verification.sole_use import InUse, sole_use
 
 #: A version is loaded, and loaded anew where its batches are looked at, with two configs, and so
 #: is the live one with changed files: each may take what the policy gives for a load.
@@ -27,6 +30,7 @@ _GRACE_S: Final = 30.0
 #: How long a verification that is not wanted any more may take to end its tritonserver.
 _PATIENCE_S: Final = 15.0
 #: A verification that cannot say anything is made again so often, and for so long: others wait.
+#: What the version has not brought about does not count.
 _MOST_UNDECIDED: Final = 10
 _MOST_UNDECIDED_S: Final = 600.0
 
@@ -41,6 +45,11 @@ class Verifier:
         self._state = state
         self._places = places
         self._undecided: dict[str, tuple[int, float]] = {}
+
+    def forget_others(self, rollouts: set[str]) -> None:
+        """Forget how often attempts that are over could not be judged."""
+        for rollout in self._undecided.keys() - rollouts:
+            del self._undecided[rollout]
 
     async def verify(self, model: ModelRecord, rollout: Rollout) -> Result:
         """Give the verdict; raises NotDone where there is none, for the first few times."""
@@ -66,16 +75,20 @@ class Verifier:
     async def _ensure_staged(self, model: ModelRecord, version: int) -> None:
         """Have a copy here: it may have been made where another controller led."""
         ensure, digest = self._places.ensure_staged, model.versions[version].digest
+        beside = model_digests(model, version)
         try:
-            await asyncio.to_thread(ensure, model.model, version, digest)
+            await self._places.staging.do(ensure, model.model, version, digest, beside)
         except (SourceChanged, StagingFailed, OSError) as error:
             message = f"version {version} of '{model.model}' cannot be copied: {error}"
             raise NotDone(message) from error
 
     def _give_up_at_last(self, rollout: Rollout, report: Report) -> None:
+        """Go on after what the version may have caused, a few times more; raises NotDone."""
+        if report.is_hindered:
+            raise NotDone(report.reason)
         count, spent_s = self._undecided.get(rollout.rollout, (0, 0.0))
         count, spent_s = count + 1, spent_s + (report.measurements.took_s or 0.0)
-        self._undecided = {rollout.rollout: (count, spent_s)}
+        self._undecided[rollout.rollout] = (count, spent_s)
         if count < _MOST_UNDECIDED and spent_s < _MOST_UNDECIDED_S:
             raise NotDone(report.reason)
 
@@ -107,12 +120,21 @@ class Verifier:
         return ""
 
     async def _report(self, job: Job) -> Report:
+        """Verify alone: of a controller that was killed, one may still be ending."""
+        try:
+            with sole_use(self._places.paths.verification_lock) as lock:
+                return await self._report_alone(job, lock)
+        except InUse as error:
+            raise NotDone(str(error)) from error
+
+    async def _report_alone(self, job: Job, lock: int) -> Report:
         file, report = self._places.paths.run / "verification.job", Path(job.report)
         await asyncio.to_thread(report.unlink, missing_ok=True)
         await asyncio.to_thread(write_job, job, file)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "control.verification.process", "--job", str(file),
-            stdin=asyncio.subprocess.DEVNULL,
+            sys.executable, "-m", "control.verification.process",
+            "--job", str(file), "--parent", str(os.getpid()),
+            stdin=asyncio.subprocess.DEVNULL, pass_fds=[lock],
         )  # fmt: skip
         began_s = time.monotonic()
         try:
@@ -122,13 +144,24 @@ class Verifier:
         finally:
             await asyncio.shield(_end(process))
         try:
-            return await asyncio.to_thread(read_report, report)
+            return await asyncio.to_thread(_read, report, job)
         except (OSError, ValueError):
             # The version may have killed it: that must not go on for ever, nor leave anything.
-            await asyncio.to_thread(_clean_up, job)
+            await _clean_up(job)
             code, took = process.returncode, Measurements(took_s=time.monotonic() - began_s)
             reason = f"the verification ended with status {code} and without a report"
-            return Report(job.model, job.version, "undecided", reason, [], took)
+            hindered = code == UNWRITTEN
+            return Report(
+                job.model, job.version, "undecided", reason, [], took, is_hindered=hindered
+            )
+
+
+def _read(file: Path, job: Job) -> Report:
+    report = read_report(file)
+    if (report.model, report.version) != (job.model, job.version):
+        message = f"the report is of version {report.version} of '{report.model}'"
+        raise ValueError(message)
+    return report
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -151,5 +184,9 @@ def _summary(report: Report) -> str:
     return f"it has passed verification: {', '.join(passed)}{left_out}"
 
 
-def _clean_up(job: Job) -> None:
-    clean_up(Path(job.scratch).resolve())
+async def _clean_up(job: Job) -> None:
+    cleaning = asyncio.create_task(asyncio.to_thread(lambda: clean_up(Path(job.scratch).resolve())))
+    try:
+        await asyncio.shield(cleaning)
+    finally:
+        await cleaning  # whoever verifies next must not begin before it has ended

@@ -37,7 +37,7 @@ class HookKind(Enum):
     PRE_ROLLOUT  asked before a version gets any traffic; all must agree.
     ROLLOUT      asked at the end of each step; all must agree.
     ROLLBACK     asked all along; one that agrees is enough.
-    EVENT        told of every change; its answer means nothing.
+    EVENT        told of changes, as far as it is reached; its answer means nothing.
     """
 
     PRE_ROLLOUT = "pre_rollout"

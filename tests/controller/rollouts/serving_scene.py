@@ -27,6 +27,8 @@ class Triton:
         self.versions: dict[int, str] | None = {1: "READY"}
         self.loads: list[frozenset[int]] = []
         self.fault: Exception | None = None
+        #: What versions fail of, each by itself.
+        self.faults: dict[int, Exception] = {}
         self.quiet_for: list[frozenset[int]] = []
         self.is_quiet = True
         self.ended: list[frozenset[int]] = []
@@ -39,6 +41,19 @@ class Triton:
         if self.fault is not None:
             raise self.fault
         self.versions = dict.fromkeys(versions, "READY")
+
+    async def add(
+        self, model: str, version: int, _wanted: Collection[int], timeout_s: float
+    ) -> None:
+        if version in self.faults:
+            self.loads.append(self.ready | {version})
+            raise self.faults[version]
+        await self.load(model, self.ready | {version}, timeout_s)
+
+    @property
+    def ready(self) -> frozenset[int]:
+        """What it has loaded."""
+        return frozenset(n for n, state in (self.versions or {}).items() if state == "READY")
 
     async def quiet(self, _model: str, versions: frozenset[int], _patience_s: float) -> bool:
         assert set(versions) <= set(self.versions or {})

@@ -16,6 +16,7 @@ def test_what_is_served_is_live_and_what_is_not_waits_for_an_order(store, places
         2: Phase.RETIRED,
     }
     assert record.versions[1].digest == places.served.version_digest("twice", 1)
+    assert record.versions[1].model_digest == places.served.model_digest("twice")
 
 
 def test_a_model_with_a_record_is_left_alone(store, places):

@@ -61,11 +61,11 @@ class Scene:
             "",
         )
 
-    def begin(self, model: str, digest: str) -> None:
+    def begin(self, model: str, digest: str, model_digest: str = "") -> None:
         """Bring version 2 of a model to where it is loaded."""
         versions = {
             1: VersionRecord(1, Phase.LIVE, "", 0.0, "one"),
-            2: VersionRecord(2, Phase.LOADING, "", 0.0, digest),
+            2: VersionRecord(2, Phase.LOADING, "", 0.0, digest, model_digest=model_digest),
         }
         rollout = Rollout(f"of {model}", 2, 1, Isolation.OWN_SERVER, 0.0, POLICY)
         self.records[model] = ModelRecord(model, 5, 1, None, versions, rollout)
@@ -105,6 +105,13 @@ async def test_a_version_that_another_host_has_staged_gets_its_server_here_too(s
     assert not scene.places.repository_apart("of twice").exists()
 
 
+async def test_a_version_apart_has_the_config_that_it_was_verified_with(scene):
+    """Another one lies there by now: that waits, and says so."""
+    scene.begin("twice", scene.digest(), "another")
+    await scene.until(lambda: "another config" in scene.works.held_up_by("of twice"))
+    assert not scene.servers.running
+
+
 async def test_a_version_that_cannot_be_copied_holds_up_no_other(scene, monkeypatch):
     """Its folder is not what it was: that waits, and says nothing of the version."""
     monkeypatch.setattr(apart, "_AGAIN_S", 0.05)
@@ -113,8 +120,8 @@ async def test_a_version_that_cannot_be_copied_holds_up_no_other(scene, monkeypa
     scene.begin("other", digest)
     drop(scene.places.source, 2, "nan")
     await scene.until(lambda: scene.followed == ["of other"])
+    await scene.until(lambda: "other files here" in scene.works.held_up_by("of twice"))
     assert scene.works.stopped("of twice") == ""
-    assert "other files here" in scene.works.held_up_by("of twice")
     drop(scene.places.source, 2, "good")
     await scene.until(lambda: sorted(scene.followed) == ["of other", "of twice"])
     assert scene.works.held_up_by("of twice") == ""
@@ -125,10 +132,10 @@ async def test_a_copy_that_takes_its_time_holds_up_no_other(scene, monkeypatch):
     digest, is_copied = scene.digest(), threading.Event()
     ensure_staged = type(scene.places).ensure_staged
 
-    def slowly(places, model, version, digest):
+    def slowly(places, model, version, digest, beside):
         if model == "twice":
             is_copied.wait(10.0)
-        ensure_staged(places, model, version, digest)
+        ensure_staged(places, model, version, digest, beside)
 
     monkeypatch.setattr(type(scene.places), "ensure_staged", slowly)
     scene.begin("twice", digest)

@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from control.core.rollout import Step
+from control.core.rollout_facts import DropState, SourceFolder
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord
 from control.state.store import StateStore
@@ -147,6 +149,59 @@ async def test_a_step_of_one_whose_lease_has_gone_is_void(store):
     driver._lead.lease = dataclasses.replace(driver._lead.lease, epoch=99)
     await world.live(driver, book, turns=3)
     assert world.actions() == ["model_adopted"]
+
+
+async def test_a_step_of_one_who_has_heard_that_it_leads_no_longer_is_void(store):
+    """It hears so while it decides: what it has decided goes forward under no lease at all."""
+    world = World(store)
+    world.begin()
+    driver, _ = world.controller()
+    gather = driver._evidence.gather
+
+    async def lose_the_lead(record):
+        store.leases.release(driver._lead.lease)
+        driver._lead.lease = None
+        store.leases.acquire("rollouts", "another", 1000.0)
+        driver._evidence.gather = gather
+        return await gather(record)
+
+    driver._evidence.gather = lose_the_lead
+    await driver.tick()
+    assert world.actions() == ["model_adopted"]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_many_folders_at_once_are_no_circle(store, capsys, gone):
+    """Each is noticed by a step of its own, and so is each that is gone."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller()
+    await driver.tick()
+    whole = world.folders
+    world.folders = {**whole, **{n: SourceFolder(DropState.WRITING) for n in range(3, 103)}}
+    await driver.tick()
+    assert len(book.record("m").versions) == 102
+    if gone:
+        world.folders = whole
+        await driver.tick()
+        assert len(book.record("m").versions) == 2
+    assert "rollout_in_a_circle" not in capsys.readouterr().out
+
+
+async def test_a_circle_is_told_and_holds_up_nobody_else(store, capsys):
+    """A fault of ours: the same step again and again."""
+    world = World(store)
+    world.begin()
+    driver, book = world.controller()
+    driver._book.reload()
+
+    async def step_again(_model, record, _lease):
+        return Step(record, "again", "")
+
+    driver._next_step = step_again
+    await driver.tick()
+    assert "rollout_in_a_circle" in capsys.readouterr().out
+    assert book.record("m").revision < 50
 
 
 def record_of(store: StateStore) -> ModelRecord:

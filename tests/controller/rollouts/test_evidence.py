@@ -17,9 +17,11 @@ from control.controller.rollouts.reports import CanaryReports
 from control.controller.rollouts.works import Works
 from control.core.canary_policy import DEFAULT_CANARY
 from control.core.rollout_begin import adopt, begin
+from control.core.rollout_facts import Facts
 from control.core.rollout_record import ModelRecord
 from control.link.messages import VersionMessage
 from control.repository.watch import RepositoryWatch
+from tests.support.polls import eventually
 
 
 def message(number: int, *, ready: bool = True, upstream: str = "") -> VersionMessage:
@@ -95,14 +97,38 @@ async def test_what_gateways_cannot_split_is_known_from_either_version(
 async def test_only_a_contract_that_can_be_read_has_a_say(evidence, places, record, monkeypatch):
     """Who is in the middle of writing it has not said anything yet."""
     monkeypatch.setattr(policies_module, "_FRESH_S", 0.0)
+    monkeypatch.setattr(module, "_PATIENCE_S", 20.0)
     file = places.source / "twice" / "contract.yaml"
     file.write_text("canary: {step_weights: [7]}")
-    assert (await evidence.gather(record)).policy.weights == (7.0,)
+    assert (await gathered(evidence, record)).policy.weights == (7.0,)
     file.write_text("canary: {step_weights: [")
-    assert (await evidence.gather(record)).policy is None
+    assert (await gathered(evidence, record)).policy is None
     file.unlink()
-    assert (await evidence.gather(record)).policy is None
+    assert (await gathered(evidence, record)).policy is None
     assert (await evidence.policy("twice", 2)) == DEFAULT_CANARY
+
+
+async def gathered(evidence: FactsGatherer, record: ModelRecord) -> Facts:
+    """What is known once the contract has been read twice: the first may have begun before."""
+    for _ in range(2):
+        await evidence.gather(record)
+        await eventually(lambda: not evidence._policies._asked, "it is read")
+    return await evidence.gather(record)
+
+
+async def test_a_version_is_alone_where_what_is_live_has_failed_to_load_twice(
+    evidence, state, record
+):
+    """Not while it only cannot be seen, nor where it can answer."""
+    state.versions = (message(2),)
+    assert (await evidence.gather(record)).alone == ""
+    left_out = evidence._works.left_out
+    left_out.add("twice", 1, "no GPU")
+    assert (await evidence.gather(record)).alone == ""
+    left_out.add("twice", 1, "no GPU")
+    assert (await evidence.gather(record)).alone == "version 1 does not load: no GPU"
+    state.versions = (message(1), message(2))
+    assert (await evidence.gather(record)).alone == ""
 
 
 async def test_what_is_loaded_is_not_only_what_can_answer(evidence, state, record):

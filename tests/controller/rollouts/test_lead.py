@@ -45,6 +45,23 @@ async def test_who_ends_gives_way_at_once(store):
     assert second.lease is not None
 
 
+async def test_how_a_controller_stands_is_told_at_first_and_when_it_changes(store, capsys):
+    """Who follows from the start says so: nothing else tells why it does nothing."""
+    first, second = Lead(store.leases, "first"), Lead(store.leases, "second")
+    await first.renew()
+    for _ in range(2):
+        await second.renew()
+    end_lease(store, NAME)
+    await second.renew()
+    told = capsys.readouterr().out.splitlines()
+    expected = [("leading", "first"), ("following", "second"), ("leading", "second")]
+    assert len(told) == len(expected)
+    for line, (standing, holder) in zip(told, expected, strict=True):
+        assert f"] {standing} " in line
+        assert f"holder={holder}" in line
+    assert first.held_up_by() == second.held_up_by() == ""
+
+
 async def test_without_the_database_nobody_leads():
     """What cannot be kept is not begun."""
 
@@ -55,8 +72,10 @@ async def test_without_the_database_nobody_leads():
 
     lead = Lead(Away(), "host")
     running = asyncio.create_task(lead.run())
-    await eventually(lambda: not running.done(), "it goes on")
+    await eventually(lead.held_up_by, "it says so")
+    assert lead.held_up_by() == "no controller leads: the database cannot be reached"
     assert lead.lease is None
+    assert not running.done()
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

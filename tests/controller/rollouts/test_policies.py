@@ -5,6 +5,7 @@ import pytest
 from control.controller.rollouts import policies as module
 from control.controller.rollouts.policies import Policies
 from control.core.canary_policy import DEFAULT_CANARY, Isolation
+from tests.support.polls import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -22,18 +23,20 @@ def test_the_models_contract_says_it_for_every_version(places):
     assert policies.of("twice", 1).weights == (20.0, 50.0)
 
 
-def test_a_contract_that_cannot_be_read_changes_nothing(places):
+async def test_a_contract_that_cannot_be_read_changes_nothing(places):
     """The policy that was read last holds."""
     policies = Policies(places.source)
     file = places.source / "twice" / "contract.yaml"
     before = policies.of("twice", 2)
     assert policies.said("twice", 2) == before
-    file.write_text("canary: {step_weights: [nonsense]}\n")
+    broken = file.with_name("draft")  # as a whole: it is read beside
+    broken.write_text("canary: {step_weights: [nonsense]}\n")
+    broken.replace(file)
     assert policies.of("twice", 2) == before
-    assert policies.said("twice", 2) is None
+    await eventually(lambda: policies.said("twice", 2) is None, "it says nothing")
     file.unlink()
     assert policies.of("twice", 2) == DEFAULT_CANARY
-    assert policies.said("twice", 2) is None
+    await eventually(lambda: policies.said("twice", 2) is None, "it says nothing")
 
 
 def test_a_repository_that_is_away_changes_nothing(places):

@@ -13,7 +13,8 @@ from control.controller.rollouts.works import NotDone
 from control.core.canary_policy import Isolation
 from control.core.rollout_phases import Phase
 from control.core.rollout_record import ModelRecord, Rollout, VersionRecord
-from control.verification.job import Job, Measurements, Report
+from control.verification.job import Job, Measurements, Report, write_report
+from control.verification.sole_use import sole_use
 
 RECORD = ModelRecord("twice", stable=1, versions={2: VersionRecord(2, Phase.VERIFYING, "", 0.0)})
 ROLLOUT = Rollout("attempt", 2, 1, Isolation.SAME_SERVER, 0.0)
@@ -68,6 +69,93 @@ async def test_a_version_that_uses_up_all_the_time_gets_no_more_of_it(places, mo
     assert not (await verifying.verify(RECORD, ROLLOUT)).is_good
     with pytest.raises(NotDone):
         await verifying.verify(RECORD, replace(ROLLOUT, rollout="another attempt"))
+
+
+async def test_versions_that_cannot_be_judged_in_turn_are_refused_all_the_same(places, monkeypatch):
+    """How often is known of each; forgotten with its attempt."""
+    monkeypatch.setattr(verifier, "_MOST_UNDECIDED", 2)
+    verifying = a_verifier(places)
+
+    async def starved(job: Job) -> Report:
+        return Report(job.model, job.version, "undecided", "no processor", [], Measurements())
+
+    monkeypatch.setattr(verifying, "_report", starved)
+    attempts = [ROLLOUT, replace(ROLLOUT, rollout="another attempt")]
+    for rollout in attempts:
+        with pytest.raises(NotDone):
+            await verifying.verify(RECORD, rollout)
+    for rollout in attempts:
+        assert not (await verifying.verify(RECORD, rollout)).is_good
+    verifying.forget_others({"another attempt"})
+    with pytest.raises(NotDone):
+        await verifying.verify(RECORD, ROLLOUT)
+    assert not (await verifying.verify(RECORD, attempts[1])).is_good
+
+
+async def test_what_no_version_has_brought_about_refuses_none(places, monkeypatch):
+    """A full disk, say: it is tried for as long as that lasts, and does not count afterwards."""
+    monkeypatch.setattr(verifier, "_MOST_UNDECIDED", 2)
+    verifying = a_verifier(places)
+    is_hindered = True
+
+    async def undecided(job: Job) -> Report:
+        took = Measurements(took_s=verifier._MOST_UNDECIDED_S / 2)
+        reason = "no space left"
+        return Report(
+            job.model, job.version, "undecided", reason, [], took, is_hindered=is_hindered
+        )
+
+    monkeypatch.setattr(verifying, "_report", undecided)
+    for _ in range(5):
+        with pytest.raises(NotDone, match="no space left"):
+            await verifying.verify(RECORD, ROLLOUT)
+    is_hindered = False
+    with pytest.raises(NotDone):
+        await verifying.verify(RECORD, ROLLOUT)
+    assert not (await verifying.verify(RECORD, ROLLOUT)).is_good
+
+
+async def test_a_report_that_could_not_be_written_counts_against_nobody(
+    places, monkeypatch, tmp_path
+):
+    """The disk may have been too full for it."""
+    monkeypatch.setattr(verifier, "_MOST_UNDECIDED", 1)
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexit 3\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(verifier.sys, "executable", str(silent))
+    with pytest.raises(NotDone, match="without a report"):
+        await a_verifier(places).verify(RECORD, ROLLOUT)
+
+
+async def test_a_verification_waits_until_another_controllers_has_ended(places, monkeypatch):
+    """One that was killed leaves its own: that ends a moment later, and clears the same folder."""
+    monkeypatch.setattr(verifier.sys, "executable", "/bin/false")
+    verifying = a_verifier(places)
+    with sole_use(places.paths.verification_lock):
+        for _ in range(2 * verifier._MOST_UNDECIDED):  # it says nothing of the version
+            with pytest.raises(NotDone, match="another verification has not ended yet"):
+                await verifying.verify(RECORD, ROLLOUT)
+    with pytest.raises(NotDone, match="without a report"):
+        await verifying.verify(RECORD, ROLLOUT)
+
+
+async def test_a_report_of_another_version_is_not_believed(places, monkeypatch, tmp_path):
+    """Who was told to stop may have written its own a moment ago."""
+    verifying = a_verifier(places)
+    report = Report("twice", 3, "good", "", [], Measurements())
+    write_report(report, tmp_path / "report")
+    tells = tmp_path / "tells"
+    tells.write_text(
+        f"#!/bin/sh\ncp {tmp_path / 'report'} {places.paths.run / 'verification.report'}\n"
+    )
+    tells.chmod(0o755)
+    monkeypatch.setattr(verifier.sys, "executable", str(tells))
+    with pytest.raises(NotDone, match="ended with status 0 and without a report"):
+        await verifying.verify(RECORD, ROLLOUT)
+    report = Report("twice", 2, "good", "", [], Measurements())
+    write_report(report, tmp_path / "report")
+    assert (await verifying.verify(RECORD, ROLLOUT)).is_good
 
 
 async def test_a_version_that_another_host_has_staged_is_copied_first(places, monkeypatch):

@@ -136,7 +136,7 @@ class _Evidence:
         counts, wall_s = self.counts(rollout.rollout), world.now_s + world.ahead_s
         return replace(
             facts,
-            done=self._works.done(rollout.rollout, rollout.weight),
+            done=self._works.done(rollout.rollout, rollout.step_since_s),
             counts=counts,
             step=self._steps.look(rollout, counts.calls, wall_s, world.now_s),
             stopped=world.stopped,
@@ -151,9 +151,9 @@ class _Performer:
         rollout = record.rollout
         if rollout is None or due is None:
             return
-        weight = rollout.weight if due is Work.ASK_STEP else None
+        since_s = rollout.step_since_s if due is Work.ASK_STEP else None
         self._world.done.append((rollout.rollout, due))
-        self._works.start(WorkKey(rollout.rollout, due, weight), self._do(due))
+        self._works.start(WorkKey(rollout.rollout, due, since_s), self._do(due))
 
     async def _do(self, due: Work) -> Result:
         return Result(is_good=True, detail="two" if due is Work.STAGE else "")

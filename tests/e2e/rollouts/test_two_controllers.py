@@ -43,6 +43,22 @@ def test_one_leads_and_both_serve_the_new_version(pair):
     assert len(leading) == 1
 
 
+def test_a_host_that_joins_later_serves_what_is_live(tmp_path, postgres):
+    """Not what was rejected, though config.pbtxt asks for the newest version."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    repository = make_repository(folder)
+    settings = {"state": {"database_url": postgres.new_database()}}
+    with Stack(repository, settings) as one:
+        drop(repository, 2, "raises")
+        wait_for(one, 2, "rejected")
+        with Stack(repository, settings) as late, SteadyTraffic(late.http) as clients:
+            wait_until(lambda: len(clients.traffic.answers) > 20, "it answers")
+            assert phase(late, 2) == "rejected"
+    assert clients.traffic.failed == []
+    assert {got.version for got in clients.traffic.answers if got.version} == {"1"}
+
+
 def test_the_other_takes_over_from_a_leader_that_is_gone(pair):
     """The lease runs out, and the rollout goes on from its record."""
     repository, one, other = pair

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("since_s", sa.Double, nullable=False),
         sa.Column("digest", sa.String(128), nullable=False),
+        sa.Column("model_digest", sa.String(128), nullable=False),
         sa.Column("fault", sa.Text, nullable=False),
     )
     _make_rollouts()
