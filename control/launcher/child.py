@@ -122,7 +122,7 @@ class Child:
         self._process = process = start(plan)
         self.started.set()
         attending = asyncio.ensure_future(plan.attend(process))
-        attending.add_done_callback(self._kill_if_too_slow)
+        attending.add_done_callback(self._attended)
         try:
             await exited(process)
         finally:
@@ -131,10 +131,13 @@ class Child:
         self._process = None  # its number may soon be another's
         return process.returncode
 
-    def _kill_if_too_slow(self, attending: "asyncio.Future[None]") -> None:
-        if not attending.cancelled() and isinstance(attending.exception(), TimeoutError):
+    def _attended(self, attending: "asyncio.Future[None]") -> None:
+        error = None if attending.cancelled() else attending.exception()
+        if isinstance(error, TimeoutError):
             _log.error("start_timed_out", name=self._plan.name)
             self.kill()
+        elif error is not None:
+            _log.error("attend_failed", name=self._plan.name, reason=repr(error))
 
 
 def start(plan: ChildPlan) -> Process:
@@ -151,6 +154,16 @@ def start(plan: ChildPlan) -> Process:
         start_new_session=True,
         preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no lock
     )
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waiting = {asyncio.create_task(event.wait()) for event in events}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 async def exited(process: Process) -> None:

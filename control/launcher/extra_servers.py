@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from control.config import TritonSettings
-from control.launcher.child import Child
+from control.launcher.child import Child, first_of
 from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.link.server_orders import ExtraServer, StartServer
 from control.runtime import ExtraPaths, RuntimePaths
@@ -112,7 +112,7 @@ class _Kept:
         self._child = child
         self._code: int | None = None
         self._over = asyncio.Event()
-        self._cleaning: asyncio.Task[int] | None = None
+        self._cleaning: asyncio.Task[None] | None = None
 
     @property
     def exited(self) -> bool:
@@ -122,10 +122,7 @@ class _Kept:
     async def run(self) -> None:
         """Start the process; returns once there is one, or there can be none."""
         self._child.run_once(self._note_end)
-        waiting = {asyncio.create_task(one.wait()) for one in (self._child.started, self._over)}
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
+        await first_of(self._child.started, self._over)
 
     async def end(self, patience_s: float) -> None:
         """End it and remove what it has left."""
@@ -151,8 +148,8 @@ class _Kept:
         self._over.set()
         self._cleaning = self._clean_up()
 
-    def _clean_up(self) -> asyncio.Task[int]:
-        return asyncio.create_task(asyncio.to_thread(self._triton.clean_up))
+    def _clean_up(self) -> asyncio.Task[None]:
+        return asyncio.create_task(self._triton.clean_up())
 
 
 def _must_be_alike(order: StartServer, present: StartServer) -> None:

@@ -18,11 +18,13 @@ from control.child import ChildSetup, save_child_setup
 from control.config import Settings, without_our_variables
 from control.controller.rollouts.policies import Policies
 from control.identity.tokens import mint_token, operator_record
-from control.launcher.child import Child, ChildPlan
+from control.launcher.aside import within
+from control.launcher.child import Child, ChildPlan, first_of
 from control.launcher.dead_gauges import forget_dead_gauges
 from control.launcher.extra_servers import ExtraServersKept
 from control.launcher.first_start import prepare_served
-from control.launcher.load_limits import longest_load_s
+from control.launcher.known_versions import known_versions
+from control.launcher.load_limits import LoadLimit
 from control.launcher.server_desk import ServerDesk
 from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.observability.logs import get_logger
@@ -36,6 +38,8 @@ _READY_POLL_S = 0.05
 _BACKLOG = 2048
 _OK = 200
 _GRACE_S = 3.0
+#: A look at the repository takes longer only where its file system hangs.
+_LOOK_S = 10.0
 #: A Unix socket's path must fit 108 bytes; the longest of ours needs this many after ``run/``.
 _MAX_RUN_PATH = 80
 
@@ -44,6 +48,10 @@ _log = get_logger("launcher")
 
 class LaunchError(Exception):
     """Seawall cannot start; the message says why and what to change."""
+
+
+class _Stopped(Exception):
+    """A signal has come before tritonserver could be started."""
 
 
 async def launch(settings: Settings, on_ready: Callable[[Settings], None]) -> None:
@@ -95,7 +103,7 @@ class _Launcher:
         }
         try:
             settings = await self._start_triton(stop)
-        except SeedingStopped:
+        except (SeedingStopped, _Stopped):
             return
         self._start_ours(settings, listening)
         ready = asyncio.create_task(self._wait_ready())
@@ -119,7 +127,7 @@ class _Launcher:
         for sock in self._sockets:
             sock.close()
         if self._triton is not None:
-            self._triton.clean_up()
+            await self._triton.clean_up()
 
     def _bind(self, address: str) -> socket.socket:
         where = parse_address(address)
@@ -140,18 +148,20 @@ class _Launcher:
         if self._settings.triton.http_url:
             return self._settings
         served = await self._served_repository(stop)
-        policies = Policies(self._settings.triton.repository)
+        limit = LoadLimit(served, Policies(self._settings.triton.repository))
         self._triton = EmbeddedTriton(
             self._settings.triton,
             self._paths,
             self._secret,
             served.folder,
-            lambda: Loads(served.inspect().loadable, longest_load_s(served, policies)),
+            lambda: Loads(served.inspect().loadable, limit.longest_s()),
         )
-        child = Child(self._triton.child_plan())
+        child = Child(await asyncio.to_thread(self._triton.child_plan))
         self._children.append((child, -(self._settings.triton.exit_timeout_s + _GRACE_S)))
         child.keep_running()
-        await child.started.wait()
+        await first_of(child.started, stop)
+        if not child.started.is_set():
+            raise _Stopped
         extra = ExtraServersKept(self._settings.triton, self._paths, self._secret)
         self._desk = ServerDesk(extra, self._paths.launcher_socket)
         await self._desk.open()
@@ -160,13 +170,15 @@ class _Launcher:
     async def _served_repository(self, stop: asyncio.Event) -> ServedRepository:
         source = self._settings.triton.repository
         served = ServedRepository(self._paths.served, self._paths.staged)
-        if not source.is_dir() and not served.exists():
-            message = f"model repository '{source}' is not a directory"
-            raise LaunchError(message)
         try:
-            await prepare_served(served, source, stop.is_set)
+            if not served.exists() and not await within(_LOOK_S, source.is_dir):
+                message = f"model repository '{source}' is not a directory"
+                raise LaunchError(message)
+            ask_known = partial(known_versions, self._settings, self._paths, stop)
+            await prepare_served(served, source, stop.is_set, ask_known)
         except OSError as error:
-            message = f"model repository '{source}' cannot be copied: {error.strerror}"
+            reason = error.strerror or "it does not answer"
+            message = f"model repository '{source}' cannot be copied: {reason}"
             raise LaunchError(message) from error
         return served
 
@@ -229,7 +241,7 @@ def _state_directory(paths: RuntimePaths) -> Iterator[None]:
         message = f"state directory '{paths.state}' has too long a path for sockets in it"
         raise LaunchError(message)
     try:
-        paths.state.mkdir(parents=True, exist_ok=True)
+        paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = Path(paths.lock).open("w")  # noqa: SIM115 - held until the end of this function
     except OSError as error:
         message = f"state directory '{paths.state}' cannot be used: {error.strerror}"
@@ -243,11 +255,22 @@ def _state_directory(paths: RuntimePaths) -> Iterator[None]:
         shutil.rmtree(paths.run, ignore_errors=True)
         paths.run.mkdir(mode=0o700)
         paths.metrics.mkdir()
+        _keep_copies_private(paths)
         _raise_descriptor_limit()
         try:
             yield
         finally:
             shutil.rmtree(paths.run, ignore_errors=True)
+
+
+def _keep_copies_private(paths: RuntimePaths) -> None:
+    """Let nobody else at copies whose originals may be their author's only."""
+    for folder in (paths.staged, paths.artifacts):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for folder in (paths.served, paths.staged, paths.artifacts):
+        # There is none yet, or it is somebody else's, who has let us write to it.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            folder.chmod(0o700)
 
 
 def _raise_descriptor_limit() -> None:

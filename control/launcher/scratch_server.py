@@ -51,5 +51,5 @@ async def scratch_server(
         yield ScratchServer(addresses, index, paths.triton_pid)
     finally:
         await child.stop(settings.triton.exit_timeout_s)
-        triton.clean_up()
+        await triton.clean_up()
         shutil.rmtree(directory, ignore_errors=True)

@@ -16,11 +16,14 @@ from control.observability.logs import get_logger
 from control.runtime import RuntimePaths
 from control.triton.address import Address
 from control.triton.installation import assemble_backends, find_installation, server_environment
+from control.triton.leftovers import end_leftovers
 from control.triton.server_command import ServerPlan, grpc_address, server_arguments
-from control.triton.shared_memory import remove_leaked_regions
+from control.triton.shared_memory import remove_leaked_regions, remove_regions
 from control.triton.upstream import ConnectionLost, ConnectRefused, Upstream
 
 _POLL_S: Final = 0.05
+_AGAIN_S: Final = 5.0
+_LOG_END_S: Final = 1.0
 #: The NVIDIA driver's control device, natively and in Windows' Linux subsystem.
 _GPU_DEVICES: Final = ("/dev/nvidiactl", "/dev/dxg")
 _OK: Final = 200
@@ -68,6 +71,7 @@ class EmbeddedTriton:
         self._repository = repository.resolve()
         self._loads = loads
         self._patience_s = settings.start_timeout_s
+        self._readings: set[asyncio.Task[None]] = set()
         self._plan = ChildPlan(
             name="tritonserver",
             command=[],
@@ -93,14 +97,24 @@ class EmbeddedTriton:
         self._plan_start(self._loads())
         return self._plan
 
-    def clean_up(self) -> int:
-        """Remove what a dead server leaves; give the number of shared-memory regions."""
+    async def clean_up(self) -> None:
+        """Once the server is over: end and remove all that is left of it, and log its last words.
+
+        That goes for the servers within its run directory, too.
+        """
+        await asyncio.to_thread(end_leftovers, self._paths.shared_memory_prefix)
+        if self._readings:  # unless something without our mark holds its pipe open
+            await asyncio.wait(self._readings, timeout=_LOG_END_S)
+        await asyncio.to_thread(self._remove_left, remove_regions)
+
+    def _remove_left(self, remove: Callable[[str], int]) -> int:
         for left in self._paths.run.glob("triton-*.sock*"):
             left.unlink(missing_ok=True)
-        return remove_leaked_regions(self._paths.shared_memory_prefix)
+        return remove(self._paths.shared_memory_prefix)
 
     async def _prepare(self) -> None:
-        removed = await asyncio.to_thread(self.clean_up)
+        # Servers within the run directory may be alive: what they have mapped stays.
+        removed = await asyncio.to_thread(self._remove_left, remove_leaked_regions)
         if removed:
             _log.warning("leaked_shared_memory_removed", regions=removed)
         self._plan_start(await asyncio.to_thread(self._loads))
@@ -125,15 +139,21 @@ class EmbeddedTriton:
         return [str(self._installation.server), *server_arguments(plan)]
 
     async def _attend(self, process: Process) -> None:
-        _write_atomically(self._paths.triton_pid, str(process.pid))
         start = _Start()
-        reading = asyncio.create_task(_pass_log_on(process, start))
+        self._read_log(process, start)
+        telling = asyncio.create_task(_tell_pid(self._paths.triton_pid, process.pid))
         try:
             await self._wait_until_live(start)
             _log.info("live", pid=process.pid)
-            await reading
+            await telling
         finally:
-            reading.cancel()
+            telling.cancel()
+
+    def _read_log(self, process: Process, start: "_Start") -> None:
+        """Read it to its end, whatever becomes of the rest: a full pipe would stop the server."""
+        reading = asyncio.create_task(_pass_log_on(process, start))
+        self._readings.add(reading)
+        reading.add_done_callback(self._readings.discard)
 
     async def _wait_until_live(self, start: "_Start") -> None:
         """Wait until all is loaded; raises TimeoutError where nothing comes up for too long."""
@@ -163,9 +183,16 @@ class _Start:
 async def _pass_log_on(process: Process, start: _Start) -> None:
     """Write each line that the server or a model prints as an event of our own log."""
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), process.stdout
     )
+    try:
+        await _pass_lines_on(reader, start)
+    finally:
+        pipe.close()
+
+
+async def _pass_lines_on(reader: asyncio.StreamReader, start: _Start) -> None:
     writers: dict[str, Callable[..., object]] = {
         "I": _log.debug,
         "W": _log.warning,
@@ -184,7 +211,8 @@ async def _pass_log_on(process: Process, start: _Start) -> None:
         found = _SEVERITY.match(line)
         letter = found["letter"] if found else "I"
         if line:
-            writers[letter]("triton_log", line=line[:2000])
+            with contextlib.suppress(OSError):  # no room for our own log: that must stop no server
+                writers[letter]("triton_log", line=line[:2000])
 
 
 def _free_port() -> int:
@@ -194,6 +222,18 @@ def _free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+async def _tell_pid(file: Path, pid: int) -> None:
+    """Write it down, as soon as that is possible: the disk may be full."""
+    while True:
+        try:
+            _write_atomically(file, str(pid))
+        except OSError as error:
+            _log.error("pid_unwritten", pid=pid, reason=str(error), again_in_s=_AGAIN_S)
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """A supervised process: small Python scripts stand for it."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -156,6 +157,20 @@ async def test_a_start_that_takes_too_long_is_a_death(nursery: Nursery) -> None:
     await eventually(lambda: len(attended) == 2, "it was started again")
     assert not is_alive(attended[0])
     assert is_alive(attended[1])
+
+
+async def test_an_attendant_that_fails_is_told(
+    nursery: Nursery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is ours that has failed: the process goes on."""
+
+    async def attend(_process: subprocess.Popen[bytes]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    nursery.child(SLEEPS, attend=attend)
+    (pid,) = await nursery.pids()
+    assert "No space left on device" in "".join(capsys.readouterr())
+    assert is_alive(pid)
 
 
 async def test_an_attendant_that_is_done_leaves_the_process_alone(nursery: Nursery) -> None:

@@ -1,14 +1,16 @@
 """How long a start of tritonserver may stand still."""
 
 import asyncio
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from control.controller.rollouts.policies import Policies
-from control.launcher.load_limits import longest_load_s
+from control.launcher.load_limits import LoadLimit, longest_load_s
 from control.launcher.tritonserver import _Start
+from tests.support.stack import wait_until
 
 
 def test_the_slowest_version_that_is_live_has_its_time(tmp_path: Path) -> None:
@@ -24,6 +26,34 @@ def test_the_slowest_version_that_is_live_has_its_time(tmp_path: Path) -> None:
     assert longest_load_s(served, Policies(tmp_path)) == 900.0
     live.clear()
     assert longest_load_s(served, Policies(tmp_path)) == 0.0
+
+
+def test_no_start_waits_for_contracts_that_cannot_be_read() -> None:
+    """The limit stays as it was, until the authors' file system answers again."""
+    answers = threading.Event()
+    limits = iter([700.0, 800.0])
+
+    def policy(*_: object) -> object:
+        answers.wait(30)
+        return SimpleNamespace(verification=SimpleNamespace(load_timeout_s=next(limits)))
+
+    served = SimpleNamespace(
+        inspect=lambda: SimpleNamespace(loadable=["m"]), live_versions=lambda _: (1,)
+    )
+    limit = LoadLimit(served, SimpleNamespace(of=policy), 0.05)  # type: ignore[arg-type]
+    assert limit.longest_s() == limit.longest_s() == 120.0
+    answers.set()
+    wait_until(lambda: limit.longest_s() == 800.0, "it is read again")
+
+
+def test_served_copies_that_cannot_be_seen_change_no_limit() -> None:
+    """Whoever starts the server finds that out."""
+
+    def inspect() -> None:
+        raise OSError(5, "Input/output error")
+
+    served = SimpleNamespace(inspect=inspect)
+    assert LoadLimit(served, SimpleNamespace()).longest_s() == 120.0  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import signal
 import socket
 import stat
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from control.child import ChildSetup, load_child_setup, save_child_setup
 from control.config import Settings, load_settings
 from control.identity.tokens import mint_token, operator_record
+from control.launcher import tritonserver
 from control.launcher.launch import LaunchError, launch
 from control.runtime import InnerPaths, RuntimePaths
 from tests.support.stack import free_port
@@ -75,6 +78,13 @@ def test_a_missing_repository_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "var" / "run").exists()
 
 
+def test_a_repository_that_cannot_be_seen_is_told(tmp_path: Path) -> None:
+    """A folder above it may be closed: a plain message says so."""
+    (tmp_path / "closed").symlink_to("x" * 300)  # looking at it fails for root, too
+    settings = settings_for(tmp_path / "var", **{"triton.repository": str(tmp_path / "closed")})
+    assert "cannot be copied: File name too long" in launch_and_fail(settings)
+
+
 def test_an_address_in_use_is_told(tmp_path: Path) -> None:
     """The message names the address that is taken."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -88,6 +98,21 @@ def test_a_state_directory_that_cannot_be_one_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "cannot be used" in launch_and_fail(settings_for(tmp_path / "file"))
     assert "too long" in launch_and_fail(settings_for(tmp_path / ("x" * 100)))
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_copies_are_nobody_elses_to_read(tmp_path: Path, is_new: bool) -> None:
+    """The originals may be their author's only; so are those of a Seawall before this one."""
+    paths = RuntimePaths(tmp_path / "new" / "var")
+    wanted = {paths.state: 0o700, paths.staged: 0o700, paths.artifacts: 0o700}
+    if not is_new:
+        paths.served.mkdir(parents=True)
+        paths.staged.mkdir()
+        wanted |= {paths.served: 0o700, paths.state: stat.S_IMODE(paths.state.stat().st_mode)}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        launch_and_fail(settings_for(paths.state, **{"gateway.http": address}))
+    assert {one: stat.S_IMODE(one.stat().st_mode) for one in wanted} == wanted
 
 
 def test_two_seawalls_never_share_a_state_directory(tmp_path: Path) -> None:
@@ -112,3 +137,25 @@ async def test_a_missing_redis_client_is_said_at_the_start(tmp_path: Path) -> No
     )
     with pytest.raises(LaunchError, match=r"seawall\[redis\]"):
         await launch(settings, lambda _: None)
+
+
+def test_a_signal_ends_a_seawall_whose_tritonserver_cannot_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be tried again for ever; whoever runs it must not need SIGKILL."""
+    (tmp_path / "models").mkdir()
+    settings = settings_for(tmp_path / "var", **{"triton.repository": str(tmp_path / "models")})
+    program = tmp_path / "tritonserver"
+    program.touch(mode=0o600)  # as on a file system where nothing may be executed
+    nowhere = SimpleNamespace(server=program)
+    monkeypatch.setattr(tritonserver, "find_installation", lambda: nowhere)
+    monkeypatch.setattr(tritonserver, "server_environment", lambda _: {})
+    monkeypatch.setattr(tritonserver, "assemble_backends", lambda *_: None)
+
+    async def launch_and_stop() -> None:
+        asyncio.get_running_loop().call_later(0.5, os.kill, os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await launch(settings, lambda _: pytest.fail("it is not ready"))
+
+    asyncio.run(launch_and_stop())
+    assert not (tmp_path / "var" / "run").exists()

@@ -4,7 +4,7 @@ import mmap
 import os
 from pathlib import Path
 
-from control.triton.shared_memory import remove_leaked_regions
+from control.triton.shared_memory import remove_leaked_regions, remove_regions
 
 
 def make(directory: Path, name: str) -> Path:
@@ -36,6 +36,17 @@ def test_a_name_with_a_space_is_still_seen_as_mapped(tmp_path: Path) -> None:
     with used.open("r+b") as file, mmap.mmap(file.fileno(), mmap.PAGESIZE):
         assert remove_leaked_regions("ours", tmp_path) == 0
     assert used.exists()
+
+
+def test_of_a_server_that_is_over_all_regions_are_removed(tmp_path: Path) -> None:
+    """Who was killed with it may have one mapped for a moment yet: that holds up nothing."""
+    used, foreign = make(tmp_path, "ours_1"), make(tmp_path, "theirs_1")
+    (tmp_path / "ours_folder").mkdir()
+    with used.open("r+b") as file, mmap.mmap(file.fileno(), mmap.PAGESIZE):
+        assert remove_regions("ours_", tmp_path) == 1
+    assert not used.exists()
+    assert foreign.exists()
+    assert remove_regions("ours_", tmp_path) == 0
 
 
 def test_nothing_to_remove_is_nothing(tmp_path: Path) -> None:
