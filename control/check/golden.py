@@ -43,6 +43,34 @@ def _must_be_golden(one: object, key: str) -> None:
     expect = one.get("expect", {})
     if not isinstance(expect, dict) or not all(isinstance(each, dict) for each in expect.values()):
         raise _broken(f"{key}.expect", "must be an object with an object for each output")
+    for output, each in expect.items():
+        fault = _form_fault(each)
+        if fault:
+            raise _broken(f"{key}.expect.{output}", fault)
+    if not isinstance(one.get("expect_error", ""), str):
+        raise _broken(f"{key}.expect_error", "must be a text")
+    if not isinstance(one.get("parameters", {}), dict):
+        raise _broken(f"{key}.parameters", "must be an object")
+
+
+def _form_fault(expectation: dict[str, Any]) -> str:
+    """Give what is wrong with the form of what is expected of an output, empty where nothing is.
+
+    Whether its elements can be compared with the answer's is seen with the answer.
+    """
+    for word in ("equal", "near"):
+        if not isinstance(expectation.get(word, []), list):
+            return f"'{word}' must be a flat list of all elements"
+    for word in ("min", "max", "tolerance"):
+        if not _is_number(expectation.get(word, 0)):
+            return f"'{word}' must be a number"
+    if not all(_is_number(one) for one in expectation.get("near", [])):
+        return "'near' must be a list of numbers"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _broken(key: str, message: str) -> ContractBroken:

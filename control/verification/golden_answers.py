@@ -31,10 +31,19 @@ def answer_fault(answer: Sequence[AnswerTensor], expect: Expectations) -> str | 
     for name, expectation in expect.items():
         if name not in outputs:
             return f"{name} must be there, got nothing"
-        fault = values_fault(elements(outputs[name]), expectation)
+        fault = _judged(elements(outputs[name]), expectation)
         if fault is not None:
             return name + fault
     return None
+
+
+def _judged(values: Sequence[Any], expectation: Mapping[str, Any]) -> str | None:
+    """Have it judged; where the two cannot be compared, that is the fault."""
+    try:
+        return values_fault(values, expectation)
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        kinds = ", ".join(sorted(expectation))
+        return f" cannot be judged by {kinds}: {type(error).__name__}: {error}"
 
 
 def values_fault(values: Sequence[Any], expectation: Mapping[str, Any]) -> str | None:

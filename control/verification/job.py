@@ -4,7 +4,7 @@ Times are seconds, durations of requests milliseconds, memory bytes. A report na
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,9 @@ from control.core.canary_policy import Tolerance, VerificationPolicy
 
 Verdict = Literal["good", "bad", "undecided"]
 Result = Literal["passed", "failed", "skipped"]
+
+#: What a verification ends with that could not write its report: no fault of the version.
+UNWRITTEN: Final = 3
 
 
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +87,8 @@ class Report(msgspec.Struct, frozen=True):
 
     ``reason`` is a sentence, empty where the verdict is good. ``config_digest`` is of the
     config.pbtxt that the version was verified with (see ``control.repository.pinned_config``),
-    empty where it could not be read.
+    empty where it could not be read. ``is_hindered``: undecided by what is not the version's doing,
+    such as a full disk; it may be so for as long as it lasts.
     """
 
     model: str
@@ -94,6 +98,7 @@ class Report(msgspec.Struct, frozen=True):
     checks: list[Check]
     measurements: Measurements
     config_digest: str = ""
+    is_hindered: bool = False
 
 
 class JobUnusable(Exception):

@@ -6,7 +6,6 @@ import ctypes
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,8 +13,6 @@ from typing import Final
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LIBC: Final = ctypes.CDLL(None)
 _POLL_S: Final = 0.5
-_END_POLL_S: Final = 0.02
-_END_TIMEOUT_S: Final = 5.0
 #: Ends a whole process group when its input ends without a word: its writer is dead.
 _GUARD: Final = 'read -r _ || kill -s KILL -- "-$0"'
 
@@ -62,28 +59,6 @@ def end_children() -> None:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
-
-
-def end_leftovers(mark: str) -> None:
-    """Kill processes whose command line has ``mark``, and wait until they are gone.
-
-    That is what a verification has left that was killed itself.
-    """
-    deadline_s = time.monotonic() + _END_TIMEOUT_S
-    while (left := _marked(mark.encode())) and time.monotonic() < deadline_s:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(_END_POLL_S)
-
-
-def _marked(mark: bytes) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if mark in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return found
 
 
 def _children() -> list[int]:

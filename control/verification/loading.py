@@ -9,7 +9,7 @@ from control.triton.management import LoadFailed, TritonAway
 from control.verification.patience import Patience
 from control.verification.scratch_triton import ScratchTriton
 from control.verification.stub_processes import StubProcesses
-from control.verification.verdicts import Bad, CannotJudge
+from control.verification.verdicts import Bad, ServerSilent
 
 _POLL_S: Final = 0.05
 #: A server that has hung up is dead within this time.
@@ -39,7 +39,7 @@ async def load_version(
         await asyncio.wait({triton.ended}, timeout=_DEATH_TIMEOUT_S)
         _must_live(triton)
         message = f"the scratch tritonserver does not answer: {error}"
-        raise CannotJudge(message) from error
+        raise ServerSilent(message) from error
     except LoadFailed as error:
         reason = error.by_version.get(version, error.reason)
         raise Bad(f"does not load: {_told(reason, stubs)}") from error

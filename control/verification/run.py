@@ -26,7 +26,7 @@ from control.verification.profile_check import check_profile
 from control.verification.scratch_triton import ScratchTriton, clean_up, scratch_triton
 from control.verification.shared_files_check import check_shared_files
 from control.verification.trial import Copy, Trial
-from control.verification.verdicts import Bad, CannotJudge, Skipped, Starved
+from control.verification.verdicts import Bad, CannotJudge, ServerSilent, Skipped, Starved
 
 _REPOSITORY: Final = "repository"
 
@@ -42,16 +42,17 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Trial], Awaitable[str]]], ...]] = (
 )
 
 
-async def verify(job: Job, began_s: float) -> Report:
+async def verify(job: Job, began_s: float, *, is_again: bool = False) -> Report:
     """Verify; leaves nothing running, and nothing in the scratch folder. Raises Starved.
 
-    ``began_s``, by the monotonic clock, is when its time began to run.
+    ``began_s``, by the monotonic clock, is when its time began to run. ``is_again``: what only
+    takes what others leave has been starved, so the server gets a share.
     """
     directory = Path(job.scratch).resolve()  # noqa: ASYNC240 - quick
     clean_up(directory)
     try:
         (directory / _REPOSITORY).mkdir(parents=True, mode=0o700)
-        return await Verification(job, directory, began_s).run()
+        return await Verification(job, directory, began_s, is_again=is_again).run()
     finally:
         clean_up(directory)
 
@@ -59,11 +60,12 @@ async def verify(job: Job, began_s: float) -> Report:
 class Verification:
     """One run through all checks, up to the first that fails."""
 
-    def __init__(self, job: Job, directory: Path, began_s: float) -> None:
+    def __init__(self, job: Job, directory: Path, began_s: float, *, is_again: bool) -> None:
         """Begin with nothing known; ``directory`` is all that is written to."""
         self._job = job
         self._directory = directory
         self._began_s = began_s
+        self._is_again = is_again
         self._checks: list[Check] = []
         self._measured = Measurements()
         self._digest = ""
@@ -79,8 +81,10 @@ class Verification:
             return self.report("bad", str(error))
         except Starved:
             raise
-        except CannotJudge as error:
+        except ServerSilent as error:
             return self.report("undecided", str(error))
+        except CannotJudge as error:
+            return self.report("undecided", str(error), is_hindered=True)
         except TimeoutError:
             reason = f"not verified within {self._job.timeout_s:g} s: stopped at {self._current}"
             return self.report("undecided", reason)
@@ -96,7 +100,8 @@ class Verification:
             self._skip("load", "an ensemble runs other models, which are verified by themselves")
             return
         settings = TritonSettings(repository=repository)
-        async with scratch_triton(settings, self._directory) as triton:
+        goes_last = not self._is_again
+        async with scratch_triton(settings, self._directory, goes_last=goes_last) as triton:
             trial = await self._load(copy, triton)
             await self._check("loaded_contract", check_loaded_contract, trial)
             for name, check in _CHECKS:
@@ -128,7 +133,7 @@ class Verification:
     def _note(self, result: Result, detail: str) -> None:
         self._checks.append(Check(self._current, result, detail))
 
-    def report(self, verdict: Verdict, reason: str) -> Report:
+    def report(self, verdict: Verdict, reason: str, *, is_hindered: bool = False) -> Report:
         """Write down what is known."""
         self._measured.took_s = asyncio.get_running_loop().time() - self._began_s
         return Report(
@@ -139,6 +144,7 @@ class Verification:
             checks=self._checks,
             measurements=rounded(self._measured),
             config_digest=self._digest,
+            is_hindered=is_hindered,
         )
 
 

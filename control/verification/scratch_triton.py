@@ -17,14 +17,15 @@ from control.launcher.child import Process, exited, start
 from control.launcher.tritonserver import EmbeddedTriton, Loads
 from control.runtime import InnerPaths
 from control.triton.address import parse_address
+from control.triton.leftovers import end_leftovers
 from control.triton.management import TritonAway, TritonManagement, read_document
 from control.triton.server_command import grpc_address
-from control.triton.shared_memory import remove_leaked_regions
+from control.triton.shared_memory import remove_regions
 from control.triton.upstream import Upstream
-from control.verification.lifetime import end_children, end_group, end_leftovers, guarded
+from control.verification.lifetime import end_children, end_group, guarded
 from control.verification.stub_processes import how_it_ended
-from control.verification.verdicts import CannotJudge
-from control.verification.yielding import have_session_yield
+from control.verification.verdicts import CannotJudge, ServerSilent
+from control.verification.yielding import have_go_last, have_session_yield
 
 _POLL_S: Final = 0.05
 _CONNECTIONS: Final = 64
@@ -51,12 +52,12 @@ class ScratchTriton:
         return "" if status is None else how_it_ended(status)
 
     async def document(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        """Give the JSON document at a path; raises CannotJudge."""
+        """Give the JSON document at a path; raises ServerSilent."""
         try:
             return msgspec.json.decode(await read_document(self.upstream, path))
         except (TritonAway, msgspec.MsgspecError) as error:
             message = f"the scratch tritonserver does not answer: {error}"
-            raise CannotJudge(message) from error
+            raise ServerSilent(message) from error
 
     async def wait_until_live(self, timeout_s: float) -> None:
         """Wait until it answers; raises CannotJudge."""
@@ -72,10 +73,13 @@ class ScratchTriton:
 
 
 @asynccontextmanager
-async def scratch_triton(settings: TritonSettings, directory: Path) -> AsyncIterator[ScratchTriton]:
+async def scratch_triton(
+    settings: TritonSettings, directory: Path, *, goes_last: bool
+) -> AsyncIterator[ScratchTriton]:
     """Run a server on ``settings.repository`` in ``directory``, and leave nothing of it behind.
 
-    Nothing may have used gRPC before: its threads do not survive the fork.
+    One that ``goes_last`` gets no processor that anybody else wants. Nothing may have used gRPC
+    before: its threads do not survive the fork.
     """
     paths = InnerPaths(directory)
     longest = len(os.fsencode(grpc_address(paths.triton_grpc).removeprefix("unix:")))
@@ -91,6 +95,8 @@ async def scratch_triton(settings: TritonSettings, directory: Path) -> AsyncIter
     plan = triton.child_plan()
     process = start(plan)
     have_session_yield(process.pid)
+    if goes_last:
+        have_go_last(process.pid)
     attending = asyncio.ensure_future(plan.attend(process))
     try:
         with guarded(process.pid):
@@ -109,5 +115,5 @@ def clean_up(directory: Path) -> None:
     """Remove a verification's folder, and end and remove what a killed one has left elsewhere."""
     prefix = InnerPaths(directory).shared_memory_prefix
     end_leftovers(prefix)
-    remove_leaked_regions(prefix)
+    remove_regions(prefix)
     shutil.rmtree(directory, ignore_errors=True)

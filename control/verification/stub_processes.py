@@ -1,6 +1,7 @@
 """The processes of a version: how they died, and how long they waited for a processor."""
 
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -50,15 +51,15 @@ class StubProcesses:
 
         That is no fault of the version: on a busy machine it may not be let run for a second.
         """
-        if self.look() and not self._death and self.waited_s() > _STARVED_S:
+        if self.look() and not self._death and max(self.waits_s().values()) > _STARVED_S:
             message = "the machine is too busy: the version was not let run for a second"
             raise Starved(message)
 
-    def waited_s(self) -> float:
-        """Seconds that those last seen, and all before, have waited for a processor so far."""
+    def waits_s(self) -> Mapping[int, float]:
+        """Seconds that each of those last seen, and before, has waited for a processor so far."""
         for pid in self._living:
             self._waited[pid] = max(_waited_s(pid), self._waited.get(pid, 0.0))
-        return sum(self._waited.values())
+        return dict(self._waited)
 
 
 def how_it_ended(status: int) -> str:

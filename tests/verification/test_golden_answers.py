@@ -9,6 +9,9 @@ from control.core.elements import pack_bytes
 from control.core.tensors import AnswerTensor
 from control.verification.golden_answers import answer_fault, values_fault
 
+NUMBERS = AnswerTensor("Y", "FP32", [1, 2], np.array([1, 2], np.float32).tobytes())
+TEXTS = AnswerTensor("T", "BYTES", [1, 1], pack_bytes([b"yes"]))
+
 
 @pytest.mark.parametrize(
     ("values", "expectation", "fault"),
@@ -35,10 +38,30 @@ def test_values_are_as_expected(
     assert values_fault(values, expectation) == fault
 
 
+@pytest.mark.parametrize(
+    ("tensor", "expectation", "kinds"),
+    [
+        (NUMBERS, {"equal": 2}, "equal"),
+        (NUMBERS, {"near": None, "tolerance": 1}, "near, tolerance"),
+        (NUMBERS, {"near": [1, 2], "tolerance": "0.1"}, "near, tolerance"),
+        (NUMBERS, {"near": [10**400, 2], "tolerance": 1}, "near, tolerance"),
+        (TEXTS, {"min": 0, "max": 1}, "max, min"),
+        (TEXTS, {"near": ["yes"], "tolerance": 1}, "near, tolerance"),
+        (TEXTS, {"equal": [{"b64": "eWVz"}]}, "equal"),
+        (TEXTS, {"equal": ["\ud800"]}, "equal"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_fault_of_the_request(
+    tensor: AnswerTensor, expectation: dict[str, Any], kinds: str
+) -> None:
+    """And no failure of the verification, which would be made again and again."""
+    fault = answer_fault([tensor], {tensor.name: expectation})
+    assert fault is not None
+    assert fault.startswith(f"{tensor.name} cannot be judged by {kinds}: ")
+
+
 def test_an_answer_is_judged_output_by_output() -> None:
     """The fault names the output; one that is missing is a fault too."""
-    numbers = AnswerTensor("Y", "FP32", [1, 2], np.array([1, 2], np.float32).tobytes())
-    texts = AnswerTensor("T", "BYTES", [1, 1], pack_bytes([b"yes"]))
-    assert answer_fault([numbers, texts], {"T": {"equal": ["yes"]}}) is None
-    assert answer_fault([numbers], {"Y": {"equal": [1, 3]}}) == "Y[1] must be 3, got 2"
-    assert answer_fault([numbers], {"Z": {"equal": [1]}}) == "Z must be there, got nothing"
+    assert answer_fault([NUMBERS, TEXTS], {"T": {"equal": ["yes"]}}) is None
+    assert answer_fault([NUMBERS], {"Y": {"equal": [1, 3]}}) == "Y[1] must be 3, got 2"
+    assert answer_fault([NUMBERS], {"Z": {"equal": [1]}}) == "Z must be there, got nothing"
