@@ -1,52 +1,26 @@
 """Memory limits of the control groups that a process is in, version 1 and 2."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from control.control_groups import ROOT, groups_of
 from control.core.memory_budget import Reading
 
-_ROOT: Final = Path("/sys/fs/cgroup")
 #: Version 1 writes a number near 2^63 where there is no limit.
 _NO_LIMIT: Final = 2**60
 #: The files of a limit and of what is used, and in memory.stat the pages of files that nobody has
 #: used of late: they are given up before anything is killed.
-_VERSION_1: Final = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_VERSION_2: Final = ("memory.max", "memory.current", "inactive_file")
+_FILES: Final = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 
 
-def read_cgroups(pid: int, root: Path = _ROOT, proc: Path = Path("/proc")) -> dict[str, Reading]:
+def read_cgroups(pid: int, root: Path = ROOT, proc: Path = Path("/proc")) -> dict[str, Reading]:
     """Give the limits above a process, each by its group's folder; empty without any."""
-    try:
-        lines = (proc / str(pid) / "cgroup").read_text().splitlines()
-    except OSError:
-        return {}
-    found: dict[str, Reading] = {}
-    for line in lines:
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if "memory" in controllers.split(","):
-            found.update(_limits_above(root / "memory", path, _VERSION_1))
-        elif number == "0" and not controllers:
-            found.update(_limits_above(root, path, _VERSION_2))
-    return found
-
-
-def _limits_above(
-    mount: Path, path: str, names: tuple[str, str, str]
-) -> Iterator[tuple[str, Reading]]:
-    """Walk from the group to the top: each limit holds for all below it.
-
-    In a container the path may be the host's, of which nothing is mounted but the container's own
-    group, as the top.
-    """
-    inner = path.strip("/")
-    folder = mount / inner if (mount / inner).is_dir() else mount
-    while folder.is_relative_to(mount):
-        reading = _read(folder, names)
-        if reading is not None:
-            yield str(folder), reading
-        folder = folder.parent
+    groups = groups_of(proc / str(pid) / "cgroup", "memory", root)
+    readings = ((str(one.folder), _read(one.folder, _FILES[one.version])) for one in groups)
+    return {folder: reading for folder, reading in readings if reading is not None}
 
 
 def _read(folder: Path, names: tuple[str, str, str]) -> Reading | None:
