@@ -1,5 +1,6 @@
 """What the launcher hands to its children: settings, paths, secrets and bound sockets."""
 
+import argparse
 import os
 import socket
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import msgspec
 
 from control.config import Settings
 from control.core.access import TokenRecord
+from control.observability.logs import configure_logs
 from control.runtime import RuntimePaths
 
 
@@ -67,3 +69,13 @@ def load_child_setup(path: str) -> ChildSetup:
         operator=file.operator,
         run_id=file.run_id,
     )
+
+
+def begin_child(name: str, *, logs_as: str) -> ChildSetup:
+    """Read the setup that the command line of this process names, and log as it says."""
+    parser = argparse.ArgumentParser(prog=f"seawall {name}")
+    parser.add_argument("--setup", required=True)
+    setup = load_child_setup(parser.parse_args().setup)
+    log = setup.settings.log
+    configure_logs(logs_as, level=log.level, form=log.format)
+    return setup

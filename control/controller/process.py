@@ -1,12 +1,11 @@
 """The controller: one process; traffic does not depend on it."""
 
-import argparse
 import asyncio
 import signal
 
 import uvloop
 
-from control.child import ChildSetup, load_child_setup
+from control.child import ChildSetup, begin_child
 from control.controller.admin.app import create_admin_app
 from control.controller.admin.events_api import EventsFront
 from control.controller.assembly import Controller
@@ -14,7 +13,7 @@ from control.errors import StateUnavailable
 from control.http.limits import HttpLimits
 from control.http.server import HttpServer
 from control.http.wsgi import WsgiLane
-from control.observability.logs import configure_logs, get_logger
+from control.observability.logs import get_logger
 from control.state.store import StateStore
 
 _ADMIN_THREADS = 4
@@ -25,11 +24,7 @@ _log = get_logger("controller")
 
 def main() -> None:
     """Run the controller until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="seawall controller")
-    parser.add_argument("--setup", required=True)
-    setup = load_child_setup(parser.parse_args().setup)
-    log = setup.settings.log
-    configure_logs("controller", level=log.level, form=log.format)
+    setup = begin_child("controller", logs_as="controller")
     uvloop.run(_serve(setup))
 
 

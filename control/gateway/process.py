@@ -1,6 +1,5 @@
 """A gateway worker: one process, one event loop, on sockets that the launcher has bound."""
 
-import argparse
 import asyncio
 import gc
 import os
@@ -9,7 +8,7 @@ import signal
 import prometheus_client.values
 import uvloop
 
-from control.child import ChildSetup, load_child_setup
+from control.child import ChildSetup, begin_child
 from control.core.reading import ReadPatience
 from control.gateway.assembly import Gateway
 from control.gateway.bridge import Bridge
@@ -19,7 +18,7 @@ from control.gateway.metrics_endpoint import MetricsEndpoint
 from control.http.limits import HttpLimits
 from control.http.server import HttpServer
 from control.http.wsgi import WsgiLane
-from control.observability.logs import configure_logs, get_logger
+from control.observability.logs import get_logger
 
 _log = get_logger("gateway")
 
@@ -30,11 +29,7 @@ _GC_THRESHOLDS = (50_000, 50, 100)
 def main() -> None:
     """Run one worker until SIGTERM."""
     _fix_process_id_of_counters()
-    parser = argparse.ArgumentParser(prog="seawall gateway")
-    parser.add_argument("--setup", required=True)
-    setup = load_child_setup(parser.parse_args().setup)
-    log = setup.settings.log
-    configure_logs("gateway", level=log.level, form=log.format)
+    setup = begin_child("gateway", logs_as="gateway")
     gc.set_threshold(*_GC_THRESHOLDS)
     uvloop.run(_serve(setup))
 

@@ -1,27 +1,21 @@
 """Says what is live by the records, to a launcher that has nothing to serve yet: as JSON."""
 
-import argparse
 import sys
 from collections.abc import Iterable
 
 import msgspec
 
-from control.child import load_child_setup
+from control.child import begin_child
 from control.core.rollout_record import ModelRecord
 from control.core.rollout_route import live_versions, model_digests
 from control.errors import StateUnavailable
-from control.observability.logs import configure_logs
 from control.repository.seeding import Known, Live
 from control.state.store import StateStore
 
 
 def main() -> None:
     """Write it to stdout; ends with status 1 where the database does not answer."""
-    parser = argparse.ArgumentParser(prog="seawall records")
-    parser.add_argument("--setup", required=True)
-    setup = load_child_setup(parser.parse_args().setup)
-    log = setup.settings.log
-    configure_logs("launcher", level=log.level, form=log.format)
+    setup = begin_child("records", logs_as="launcher")
     try:
         store = StateStore.open(setup.settings.state.database_url, setup.paths.database)
         records = store.rollouts.load_all()
