@@ -96,14 +96,15 @@ async def test_a_database_that_is_away_is_asked_until_it_answers(
     settings: Settings, paths: RuntimePaths, tmp_path: Path
 ) -> None:
     """Nothing is guessed; a stop ends the waiting."""
-    file = tmp_path / "shared.db"
-    file.mkdir()
+    file, kept, link = tmp_path / "shared.db", tmp_path / "kept.db", tmp_path / "link"
+    file.symlink_to(tmp_path)
     stop = asyncio.Event()
     asking = asyncio.create_task(known_versions(settings, paths, stop, again_s=0.1))
     await asyncio.sleep(1.0)
     assert not asking.done()
-    file.rmdir()
-    keep(settings.state.database_url, RECORD)
+    keep(f"sqlite:///{kept}", RECORD)
+    link.symlink_to(kept)
+    link.replace(file)  # at once: where there is no file, whoever asks makes an empty one
     assert await asking == live_by_records([RECORD])
     file.unlink()
     file.mkdir()
