@@ -148,6 +148,7 @@ def test_its_sessions_yield_to_those_of_others(hung: Drop) -> None:
         process.wait(20)
     assert {nice_of(group) for group in groups} == {"19" if sessions_share() else ""}
     assert autogroup(os.getpid()) == ours
+    assert ours not in groups or not sessions_share()
 
 
 def autogroup(pid: int) -> str:
