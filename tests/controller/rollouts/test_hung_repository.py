@@ -58,6 +58,17 @@ def hung(answers, monkeypatch):
     monkeypatch.setattr(policies_module, "find_contract", wait_and_find)
 
 
+def gatherer(source: Path) -> FactsGatherer:
+    """What begins versions of a repository."""
+    return FactsGatherer(
+        ControllerState(),
+        RepositoryWatch(source, RepositorySettings()),
+        CanaryReports(lambda _: None),
+        Policies(source),
+        Works(asyncio.Event()),
+    )
+
+
 class SlowPlaces:
     """Where every copy takes its time."""
 
@@ -120,13 +131,7 @@ async def test_a_policy_that_cannot_be_read_holds_no_tick_up(places, answers, mo
 async def test_no_model_waits_until_another_can_begin(places, answers, monkeypatch):
     """A version begins with the policy that its contract says, once that can be read."""
     monkeypatch.setattr(evidence_module, "_PATIENCE_S", 0.01)
-    evidence = FactsGatherer(
-        ControllerState(),
-        RepositoryWatch(places.source, RepositorySettings()),
-        CanaryReports(lambda _: None),
-        Policies(places.source),
-        Works(asyncio.Event()),
-    )
+    evidence = gatherer(places.source)
     for _ in range(3):
         assert await evidence.policy("twice", 2) is None
     assert await evidence.policy("alike", 1) is None
@@ -143,13 +148,7 @@ async def test_a_policy_that_nobody_has_fetched_is_read_anew(places, monkeypatch
     """The contract may have changed since."""
     monkeypatch.setattr(evidence_module, "_PATIENCE_S", 0.0)
     monkeypatch.setattr(evidence_module, "_OUTDATED_S", 0.0)
-    evidence = FactsGatherer(
-        ControllerState(),
-        RepositoryWatch(places.source, RepositorySettings()),
-        CanaryReports(lambda _: None),
-        Policies(places.source),
-        Works(asyncio.Event()),
-    )
+    evidence = gatherer(places.source)
     assert await evidence.policy("twice", 2) is None
     await eventually(lambda: not evidence._readings, "it is forgotten")
 

@@ -138,3 +138,11 @@ async def learn_times(plane: Plane, act: Act = identity) -> None:
         await asyncio.gather(*[ask(plane, float(number)) for number in range(8)])
     admission = plane.gateway.guards.admissions.of(STABLE)
     await eventually(lambda: admission.usual_s, "stable's time is known")
+
+
+async def try_out(plane: Plane) -> Plane:
+    """Begin a rollout on a gateway that knows stable's time, and whose requests can be left."""
+    plane.lanes.learn_routes(Rollout().snapshot)  # Flask's threads cannot be cancelled
+    await learn_times(plane)
+    await plane.ready(Rollout().snapshot)
+    return plane

@@ -10,13 +10,12 @@ from tests.gateway.data_plane.conftest import Plane
 from tests.gateway.data_plane.protected_versions import upon
 from tests.gateway.data_plane.rollout_scene import (
     STABLES,
-    Rollout,
     ask,
     calls_of,
     canary_of,
     counts_of,
     ends_of,
-    learn_times,
+    try_out,
 )
 from tests.support.polls import eventually
 
@@ -26,11 +25,8 @@ _PATIENCE_S = 0.05
 
 @pytest.fixture
 async def trying(plane: Plane) -> Plane:
-    """A gateway that knows stable's time, in a rollout."""
-    plane.lanes.learn_routes(Rollout().snapshot)  # Flask's threads cannot be cancelled
-    await learn_times(plane)
-    await plane.ready(Rollout().snapshot)
-    return plane
+    """A gateway in a rollout."""
+    return await try_out(plane)
 
 
 async def leave(plane: Plane, count: int, **headers: str) -> None:
@@ -118,26 +114,26 @@ async def test_who_leaves_while_stable_is_asked_leaves_a_failure(trying: Plane) 
     assert calls_of(trying, 1) == 2
 
 
+async def one_of_three_is_followed(plane: Plane, release: asyncio.Event) -> None:
+    """Whether two are given up where three have left, and the third is judged by its answer."""
+    plane.fake.by_version["2"] = upon(release)
+    await leave(plane, 3)
+    await eventually(lambda: ends_of(plane) == {"ignored": 2}, "two are given up")
+    release.set()
+    await eventually(lambda: ends_of(plane) == {"ignored": 2, "success": 1}, "one answers")
+
+
 async def test_so_many_are_followed_at_once(trying: Plane) -> None:
     """The others are given up, and say nothing."""
     trying.gateway.left_behind._most = 1
-    release = asyncio.Event()
-    trying.fake.by_version["2"] = upon(release)
-    await leave(trying, 3)
-    await eventually(lambda: ends_of(trying) == {"ignored": 2}, "two are given up")
-    release.set()
-    await eventually(lambda: ends_of(trying) == {"ignored": 2, "success": 1}, "one answers")
+    await one_of_three_is_followed(trying, asyncio.Event())
 
 
 async def test_the_bytes_of_what_is_followed_are_bounded(trying: Plane) -> None:
     """Whoever has received them counts them no more. One is followed, however large it is."""
     trying.gateway.left_behind._most_bytes = 10
     release = asyncio.Event()
-    trying.fake.by_version["2"] = upon(release)
-    await leave(trying, 3)
-    await eventually(lambda: ends_of(trying) == {"ignored": 2}, "two are given up")
-    release.set()
-    await eventually(lambda: ends_of(trying) == {"ignored": 2, "success": 1}, "one answers")
+    await one_of_three_is_followed(trying, release)
     release.clear()
     await leave(trying, 1)
     release.set()

@@ -18,8 +18,8 @@ from tests.gateway.data_plane.rollout_scene import (
     canary_of,
     counts_of,
     ends_of,
-    learn_times,
     series_of,
+    try_out,
 )
 from tests.support.polls import eventually
 
@@ -29,11 +29,8 @@ SLOW_S = 1.3
 
 @pytest.fixture
 async def trying(plane: Plane) -> Plane:
-    """A gateway that knows stable's time, in a rollout."""
-    plane.lanes.learn_routes(Rollout().snapshot)  # Flask's threads cannot be cancelled
-    await learn_times(plane)
-    await plane.ready(Rollout().snapshot)
-    return plane
+    """A gateway in a rollout."""
+    return await try_out(plane)
 
 
 async def places_are_free(plane: Plane) -> None:
